@@ -1,12 +1,13 @@
 // An address that sockets bind and connect to: IPv4, IPv6, or a Unix socket (path or abstract). A value type.
 #pragma once
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstdint>
+#include <memory>
+#include <netinet/in.h>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "source/base/result.h"
 
@@ -16,7 +17,7 @@ class Address {
  public:
   enum class Family { kIpv4, kIpv6, kUnix };
 
-  Address() = default;  // 0.0.0.0:0
+  Address() : v6_{} { v4_.sin_family = AF_INET; }  // 0.0.0.0:0
 
   // `text`: an IP literal, IPv6 without brackets. Not a host name.
   static base::Result<Address> parseIp(std::string_view text, uint16_t port);
@@ -30,7 +31,9 @@ class Address {
 
   Family family() const;
   bool isIp() const { return family() != Family::kUnix; }
-  const sockaddr* sockaddrPointer() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  const sockaddr* sockaddrPointer() const {
+    return unix_ ? reinterpret_cast<const sockaddr*>(unix_.get()) : reinterpret_cast<const sockaddr*>(&v6_);
+  }
   socklen_t sockaddrLength() const { return length_; }
 
   uint16_t port() const;  // 0 for Unix sockets
@@ -49,11 +52,16 @@ class Address {
   bool operator==(const Address& other) const;
 
  private:
+  friend class CidrRange;
+
+  // Every connection holds several addresses and nearly all are IP: Unix ones, which are four times as large, are kept
+  // outside.
   union {
-    sockaddr_storage storage_{};
-    sockaddr_un unix_;
+    sockaddr_in6 v6_;
+    sockaddr_in v4_;
   };
-  socklen_t length_ = 16;
+  std::shared_ptr<const sockaddr_un> unix_;
+  socklen_t length_ = sizeof(sockaddr_in);
 };
 
 // An address range, "10.0.0.0/8".

@@ -20,12 +20,12 @@
 namespace baton::network {
 
 enum class CloseReason {
-  kLocal,          // close() was called
-  kRemote,         // the peer ended both directions, or ours was ended before
-  kRemoteReset,    // RST or a write failed
-  kConnectFailed,  // upstream: connect(2) failed
-  kConnectTimeout, // upstream or TLS handshake: the deadline passed
-  kTransportFailed // TLS failure; see info().transport_failure_reason
+  kLocal,           // close() was called
+  kRemote,          // the peer ended both directions, or ours was ended before
+  kRemoteReset,     // RST or a write failed
+  kConnectFailed,   // upstream: connect(2) failed
+  kConnectTimeout,  // upstream or TLS handshake: the deadline passed
+  kTransportFailed  // TLS failure; see info().transport_failure_reason
 };
 
 enum class CloseType {
@@ -49,7 +49,8 @@ class ConnectionHandler {
   virtual void onBelowLowWatermark() {}
   // All unsent bytes have reached the kernel. Said only when asked for by notifyWhenFlushed().
   virtual void onFlushed() {}
-  // The connection is over; no callback follows. Also said after close().
+  // The connection is over; no callback follows. Also said after close(): from inside it when there is nothing to wait
+  // for (kAbort, kReset, nothing unsent), later otherwise.
   virtual void onClosed(CloseReason reason) = 0;
 
  protected:
@@ -89,7 +90,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void flush();
   // No more writes; the peer sees the end after all that is buffered.
   void endWrite();
-  void notifyWhenFlushed() { notify_flushed_ = true; }
+  // Asks for one onFlushed(), said from the loop.
+  void notifyWhenFlushed();
 
   // Reading is paused as long as there are more pauses than resumes. Bytes that were kept are offered again from the
   // loop, not from inside resumeReading(). A paused connection still notices a reset.
@@ -130,7 +132,64 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   Released release();
 
  private:
-  // see connection.cc
+  void onReady(uint32_t events) override;
+  void atEndOfTurn() override;
+
+  void setState(State next);
+  void openSocket(uint32_t events);
+  void onConnectResult();
+  void driveHandshake();
+  void opened();
+  void onTimer();
+  void armTimer(std::chrono::nanoseconds after);
+
+  // Reads until the socket is empty, the turn's share is used up, or the handler pauses or closes.
+  void readSome();
+  // Offers `fresh`, or what is kept plus `fresh`. False when reading must stop.
+  bool offer(std::string_view fresh, bool end_of_stream);
+  void peerEnded();
+  void readFailed();
+  void dropInput();
+  bool mayRead() const;
+  void offerNextTurn();
+
+  // Writes what is kept followed by `more`; keeps what the socket did not take.
+  void writeOut(std::string_view more);
+  bool mayWriteNow() const;
+  void afterWrite();
+  void shutDownWrite();
+  void finishIfBothEnded();
+  void finish(CloseReason reason);
+  void updateInterest();
+
+  event::Loop& loop_;
+  event::Watch watch_;
+  ConnectionHandler* handler_ = nullptr;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<event::Timer> timer_;  // connecting, handshake, delayed close: at most one at a time
+  base::Buffer input_;                   // read, and not consumed by the handler
+  base::Buffer output_;                  // written, and not taken by the socket
+  ConnectionSettings settings_;
+  uint64_t bytes_received_ = 0;
+  uint64_t bytes_sent_ = 0;
+  base::MonotonicTime last_activity_{};
+  int fd_ = -1;
+  int connect_error_ = 0;  // errno of a connect that failed at once, told at the end of the turn
+  int read_pauses_ = 0;
+  State state_ = State::kIdle;
+  CloseType close_type_ = CloseType::kAbort;
+  enum class OfferAgain : uint8_t { kNo, kNextTurn, kThisTurn };
+  OfferAgain offer_again_ = OfferAgain::kNo;
+  bool upstream_ = false;
+  bool above_high_ = false;
+  bool notify_flushed_ = false;
+  bool socket_full_ = false;      // the last write was not taken as a whole
+  bool write_failed_ = false;     // told at the end of the turn, after what can still be read
+  bool write_ended_ = false;      // endWrite() was called
+  bool write_shut_down_ = false;  // and the peer was told
+  bool remote_ended_ = false;
+  bool end_offered_ = false;  // the handler knows that the peer ended
+  ConnectionInfo info_;
 };
 
 }  // namespace baton::network

@@ -13,8 +13,8 @@ namespace baton::network {
 
 // What a finished TLS handshake says. Immutable once the handshake is done; shared with the streams of the connection.
 struct TlsInfo {
-  std::string version;              // "TLSv1.3"
-  std::string cipher;               // OpenSSL's name
+  std::string version;  // "TLSv1.3"
+  std::string cipher;   // OpenSSL's name
   std::string requested_server_name;
   std::string alpn;
   bool session_reused = false;
@@ -23,10 +23,10 @@ struct TlsInfo {
   std::string local_subject;
   std::vector<std::string> local_uri_sans;
   std::vector<std::string> local_dns_sans;
-  std::string peer_subject;         // RFC 2253
+  std::string peer_subject;  // RFC 2253
   std::string peer_issuer;
-  std::string peer_serial;          // lower-case hex
-  std::string peer_fingerprint_256; // lower-case hex of the SHA-256 of the DER
+  std::string peer_serial;           // lower-case hex
+  std::string peer_fingerprint_256;  // lower-case hex of the SHA-256 of the DER
   std::string peer_fingerprint_1;
   std::vector<std::string> peer_uri_sans;
   std::vector<std::string> peer_dns_sans;
@@ -37,19 +37,19 @@ struct TlsInfo {
 };
 
 struct ConnectionInfo {
-  uint64_t id = 0;  // unique in the process
+  uint64_t id = 0;                // unique in the process
   Address remote_address;         // as PROXY protocol or original source say; what logs call the downstream
   Address direct_remote_address;  // the socket's peer
   Address local_address;          // as PROXY protocol or original destination say
   Address direct_local_address;
   base::MonotonicTime start_monotonic{};
   base::WallTime start_wall{};
-  std::string requested_server_name;                // of the ClientHello, seen by tls_inspector or the handshake
+  std::string requested_server_name;  // of the ClientHello, seen by tls_inspector or the handshake
   std::vector<std::string> requested_application_protocols;
-  std::string detected_transport_protocol;          // "tls" or "raw_buffer"
-  std::string transport_failure_reason;             // set when a handshake failed
+  std::string detected_transport_protocol;  // "tls" or "raw_buffer"
+  std::string transport_failure_reason;     // set when a handshake failed
   std::string filter_chain_name;
-  std::shared_ptr<const TlsInfo> tls;               // null: plaintext or handshake not finished
+  std::shared_ptr<const TlsInfo> tls;  // null: plaintext or handshake not finished
   std::vector<std::pair<uint8_t, std::string>> proxy_protocol_tlvs;
 };
 

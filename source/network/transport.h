@@ -2,23 +2,22 @@
 // all calls on the connection's loop. A transport never blocks and never throws.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/uio.h>
 
 namespace baton::network {
 
 struct TlsInfo;
 
 enum class IoStatus {
-  kOk,         // `bytes` were moved; there may be more at once
-  kWouldBlock, // nothing (more) now; wait for the socket
-  kEnd,        // reading: the peer ended its side in order
-  kFailed,     // reset, truncated TLS, or a failed system call; see failureReason()
+  kOk,          // `bytes` were moved; there may be more at once
+  kWouldBlock,  // nothing (more) now; wait for the socket
+  kEnd,         // reading: the peer ended its side in order
+  kFailed,      // reset, truncated TLS, or a failed system call; see failureReason()
 };
 
 struct IoResult {
