@@ -1,0 +1,87 @@
+// The header section or trailers of one message, as HTTP/1.1 and HTTP/2 share them: names in lower case, request line
+// and status as pseudo-headers (:method, :scheme, :authority, :path, :status; Host is :authority). Order and duplicates
+// are kept. Names and values live in one arena that is given back with the map; a view that was handed out stays valid
+// until the map is cleared, moved from, or destroyed. Owned by one stream, used on its worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "source/http/header_name.h"
+
+namespace baton::http {
+
+class HeaderMap {
+ public:
+  HeaderMap();
+  HeaderMap(HeaderMap&& other) noexcept;
+  HeaderMap& operator=(HeaderMap&& other) noexcept;
+  ~HeaderMap();
+  HeaderMap clone() const;
+
+  // The first value of that name; empty when there is none.
+  std::string_view get(HeaderName name) const;
+  std::string_view get(std::string_view lower_case_name) const;
+  bool has(HeaderName name) const;
+  bool has(std::string_view lower_case_name) const;
+  // All values of a name, joined by ", " when there are several (RFC 9110 5.3). `storage` holds the joined text.
+  std::string_view getJoined(std::string_view lower_case_name, std::string& storage) const;
+
+  // Appends an entry. Names are taken as they are: callers give lower case.
+  void add(HeaderName name, std::string_view value);
+  void add(std::string_view lower_case_name, std::string_view value);
+  // Replaces the value of the first entry of that name and removes the others; appends when there was none.
+  void set(HeaderName name, std::string_view value);
+  void set(std::string_view lower_case_name, std::string_view value);
+  void set(HeaderName name, uint64_t number);
+  // Adds ", value" to the first entry of that name, or the entry (list-valued fields).
+  void appendToList(HeaderName name, std::string_view value, std::string_view separator = ", ");
+  // Returns how many entries were removed.
+  size_t remove(HeaderName name);
+  size_t remove(std::string_view lower_case_name);
+  void removeIf(const std::function<bool(std::string_view name, std::string_view value)>& unwanted);
+  void clear();
+
+  // Entries, pseudo-headers included.
+  size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  // Sum of name and value lengths.
+  size_t byteSize() const { return bytes_; }
+
+  // In order. `visit(HeaderName, std::string_view name, std::string_view value)`; it must not change the map.
+  template <typename Visit>
+  void forEach(Visit&& visit) const {
+    for (const Entry& entry : entries_) {
+      if (!entry.removed) visit(entry.id, entry.name, entry.value);
+    }
+  }
+
+  // Shorthands.
+  std::string_view method() const { return get(HeaderName::kMethod); }
+  std::string_view path() const { return get(HeaderName::kPath); }
+  std::string_view authority() const { return get(HeaderName::kAuthority); }
+  std::string_view scheme() const { return get(HeaderName::kScheme); }
+  // The value of :status; 0 when absent or not a number.
+  int status() const;
+  void setStatus(int status);
+
+ private:
+  struct Entry {
+    std::string_view name;
+    std::string_view value;
+    HeaderName id = HeaderName::kOther;
+    bool removed = false;
+  };
+
+  std::vector<Entry> entries_;
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+  // The owner of source/http completes: arena blocks, index of known names.
+};
+
+}  // namespace baton::http

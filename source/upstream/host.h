@@ -1,0 +1,69 @@
+// One endpoint of a cluster. Made on the main thread, shared by all workers; the numbers in it that change are atomics
+// and hints, never locks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/base/clock.h"
+#include "source/network/address.h"
+
+namespace baton::upstream {
+
+enum class HealthStatus : uint8_t { kHealthy, kDegraded, kUnhealthy };
+
+struct Locality {
+  std::string region;
+  std::string zone;
+  std::string sub_zone;
+  bool operator==(const Locality&) const = default;
+};
+
+class Host {
+ public:
+  Host(std::string hostname, network::Address address, uint32_t weight, Locality locality, uint32_t priority)
+      : hostname(std::move(hostname)),
+        address(std::move(address)),
+        locality(std::move(locality)),
+        priority(priority),
+        weight(weight) {}
+
+  const std::string hostname;  // as configured; empty for a literal without one
+  const network::Address address;
+  const Locality locality;
+  const uint32_t priority;
+  network::Address health_check_address;
+  std::string health_check_hostname;
+  bool health_check_disabled = false;
+  bool canary = false;
+  std::atomic<uint32_t> weight;
+
+  // Set by the main thread (health checks, outlier detection, EDS), read by workers.
+  std::atomic<bool> failed_active_check{false};
+  std::atomic<bool> failed_outlier_check{false};
+  std::atomic<bool> draining{false};  // health_status DRAINING or UNHEALTHY in the config
+  std::atomic<bool> degraded{false};
+  HealthStatus health() const {
+    if (failed_active_check.load(std::memory_order_relaxed) || failed_outlier_check.load(std::memory_order_relaxed) ||
+        draining.load(std::memory_order_relaxed)) {
+      return HealthStatus::kUnhealthy;
+    }
+    return degraded.load(std::memory_order_relaxed) ? HealthStatus::kDegraded : HealthStatus::kHealthy;
+  }
+
+  // Requests and connections under way over all workers, for LEAST_REQUEST and /clusters.
+  std::atomic<uint32_t> active_requests{0};
+  std::atomic<uint32_t> active_connections{0};
+  std::atomic<uint64_t> total_requests{0};
+  std::atomic<uint64_t> total_connections{0};
+  std::atomic<uint64_t> request_errors{0};
+  std::atomic<uint64_t> request_successes{0};
+  std::atomic<uint64_t> connect_failures{0};
+};
+
+using HostPtr = std::shared_ptr<Host>;
+
+}  // namespace baton::upstream
