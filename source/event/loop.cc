@@ -100,11 +100,12 @@ std::chrono::milliseconds Loop::untilNextTimer() const {
 void Loop::runOnce(std::chrono::milliseconds longest) {
   std::array<epoll_event, kEventsPerTurn> events;
   // Work that was scheduled outside of a turn (by a test, at start) must not wait for the first event.
-  if (!end_of_turn_.empty() || !graveyard_.empty()) longest = std::chrono::milliseconds(0);
+  if (!end_of_turn_.empty() || !next_turn_.empty() || !graveyard_.empty()) longest = std::chrono::milliseconds(0);
   const auto wait = std::min(longest, untilNextTimer());
   const int count = ::epoll_wait(epoll_fd_, events.data(), kEventsPerTurn, static_cast<int>(wait.count()));
   if (count < 0 && errno != EINTR) die("epoll_wait");
   now_ = clock_.monotonic();
+  end_of_turn_.splice(next_turn_);
 
   // Events are tied to their watches before anything runs, so that a timer that stops or destroys a watch voids them.
   bool woken = false;

@@ -100,7 +100,12 @@ class Loop {
   const base::Clock& clock() const { return clock_; }
 
   void schedule(EndOfTurnTask& task) {
-    if (!task.linked()) end_of_turn_.pushBack(task);
+    task.unlink();
+    end_of_turn_.pushBack(task);
+  }
+  // At the end of the next turn, which comes without waiting: for work that must not starve others.
+  void scheduleNextTurn(EndOfTurnTask& task) {
+    if (!task.linked()) next_turn_.pushBack(task);
   }
 
   // Destroys `object` when the turn is over, so that callbacks on the stack may still touch it.
@@ -147,6 +152,7 @@ class Loop {
   std::unique_ptr<char[]> read_buffer_;
   std::vector<ReadyEvent> ready_;
   base::IntrusiveList<EndOfTurnTask> end_of_turn_;
+  base::IntrusiveList<EndOfTurnTask> next_turn_;
   std::vector<Grave> graveyard_;
   bool stopping_ = false;
   std::thread::id thread_{};

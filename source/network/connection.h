@@ -71,8 +71,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   Connection(event::Loop& loop, std::unique_ptr<Transport> transport, const ConnectionSettings& settings);
   ~Connection();
 
-  // The handler may be replaced at any time (an upgrade to a tunnel does).
-  void setHandler(ConnectionHandler& handler) { handler_ = &handler; }
+  // The handler may be replaced at any time (an upgrade to a tunnel does); the new one is offered what is unconsumed.
+  void setHandler(ConnectionHandler& handler);
 
   // Downstream: begins the handshake, if any, and reading. `already_read`: bytes that a listener filter took from the
   // socket and that belong to the stream.
@@ -123,7 +123,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   bool looksAlive() const;
 
   // Takes the socket away: stops watching, forgets it, and leaves the connection kClosed without a callback. Bytes that
-  // were not consumed or not sent come along. For splicing relays and for handing over to another process.
+  // were not consumed or not sent come along. For splicing relays and for handing over to another process. Not from
+  // inside onData(), whose bytes would be neither here nor there.
   struct Released {
     int fd = -1;
     std::string unconsumed;
@@ -136,28 +137,32 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void atEndOfTurn() override;
 
   void setState(State next);
-  void openSocket(uint32_t events);
+  void beginWatching();
   void onConnectResult();
   void driveHandshake();
   void opened();
   void onTimer();
   void armTimer(std::chrono::nanoseconds after);
 
-  // Reads until the socket is empty, the turn's share is used up, or the handler pauses or closes.
-  void readSome();
+  // Reads until the socket is empty, the turn's share is used up, or the handler pauses or closes. `end_is_near`: the
+  // kernel says that an end or an error follows what is to be read.
+  void readSome(bool end_is_near);
   // Offers `fresh`, or what is kept plus `fresh`. False when reading must stop.
   bool offer(std::string_view fresh, bool end_of_stream);
   void peerEnded();
   void readFailed();
   void dropInput();
   bool mayRead() const;
+  void offerAgain();
   void offerNextTurn();
 
   // Writes what is kept followed by `more`; keeps what the socket did not take.
   void writeOut(std::string_view more);
   bool mayWriteNow() const;
   void afterWrite();
+  void checkHighWatermark();
   void shutDownWrite();
+  void writeBroke();
   void finishIfBothEnded();
   void finish(CloseReason reason);
   void updateInterest();
@@ -183,6 +188,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   bool upstream_ = false;
   bool above_high_ = false;
   bool notify_flushed_ = false;
+  bool quiet_ = false;            // paused, and bytes came: the loop need not tell us again
+  bool resumed_ = false;          // since onData() was last called
   bool socket_full_ = false;      // the last write was not taken as a whole
   bool write_failed_ = false;     // told at the end of the turn, after what can still be read
   bool write_ended_ = false;      // endWrite() was called
