@@ -1,23 +1,102 @@
-// The immutable side of a cluster: settings and stats that every worker shares. Built on the main thread.
+// The immutable side of a cluster: settings and stats that every worker shares. Built on the main thread. Only its
+// breakers change, and they are atomics.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "source/base/result.h"
+#include "source/network/address.h"
+#include "source/network/transport_factory.h"
 #include "source/stats/store.h"
+#include "source/upstream/circuit_breakers.h"
+#include "source/upstream/cluster_stats.h"
+
+namespace baton::http {
+struct Http1Settings;
+struct Http2Settings;
+}  // namespace baton::http
 
 namespace baton::upstream {
+
+enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
+
+// Which protocol its pools speak.
+enum class UpstreamProtocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kAuto,           // as ALPN says; HTTP/1.1 where there is none
+  kUseDownstream,  // HTTP/2 for requests that came by HTTP/2
+};
+
+enum class HashFunction : uint8_t { kXxHash, kMurmurHash2 };
+
+struct LbSettings {
+  LbPolicy policy = LbPolicy::kRoundRobin;
+  double healthy_panic_threshold = 50;  // percent
+  bool fail_traffic_on_panic = false;
+  uint32_t overprovisioning_factor = 140;
+  uint32_t choice_count = 2;
+  double active_request_bias = 1.0;
+  uint64_t minimum_ring_size = 1024;
+  uint64_t maximum_ring_size = 8'388'608;
+  HashFunction hash_function = HashFunction::kXxHash;
+  uint64_t maglev_table_size = 65'537;
+  bool use_hostname_for_hashing = false;
+  bool locality_weighted = false;
+};
 
 struct ClusterInfo {
   std::string name;
   std::string observability_name;  // alt_stat_name or name
   bool maintenance = false;
-  // The owner of source/upstream completes: connect timeout, protocol options, breakers, lb policy, stats
-  // (ClusterStats), transport socket factory, features. The router needs at least:
-  //   std::string maintenance_runtime_key;    // upstream.maintenance_mode.<name>, built once
-  //   bool auto_sni, auto_san_validation; stats (upstream_rq_*)
+  // Runtime key of maintenance mode, built once: "upstream.maintenance_mode.<name>".
+  std::string maintenance_runtime_key;
+
+  std::chrono::milliseconds connect_timeout{5000};
+  size_t buffer_limit_bytes = 32 * 1024;
+  LbSettings lb;
+
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  // Never null in a built cluster.
+  std::shared_ptr<const http::Http1Settings> http1;
+  std::shared_ptr<const http::Http2Settings> http2;
+  uint64_t max_requests_per_connection = 0;                       // 0: no limit
+  std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0: never
+  std::chrono::milliseconds max_connection_duration{0};           // 0: no limit
+  std::optional<std::chrono::milliseconds> max_stream_duration;
+  bool auto_sni = false;             // serverNameOverride() is asked for and becomes the SNI
+  bool auto_san_validation = false;  // and the name that the certificate must be for
+  std::string auto_sni_header;       // lower case; empty: :authority
+
+  // Null in tests means plain.
+  std::shared_ptr<const network::TransportFactory> transport;
+  bool transport_has_alpn = false;  // the configuration lists protocols itself
+  // Source address, keepalive and socket options, applied to each new socket; may be empty.
+  std::function<base::Result<void>(int fd, const network::Address& to)> prepare_socket;
+
+  bool close_connections_on_host_health_failure = false;
+  bool close_connections_on_host_set_change = false;
+  bool has_active_health_checks = false;
+
+  mutable ClusterStats stats;  // counting does not change a cluster
+  // Scope "cluster.<name>."; for codecs and TLS. Empty in tests without a store.
+  std::optional<stats::Scope> scope;
+  // Shared by all workers, changes all the time.
+  mutable CircuitBreakers breakers;
+
+  ClusterInfo() = default;
+  ClusterInfo(std::string cluster_name, std::string alt_stat_name, stats::Store& store)
+      : name(std::move(cluster_name)),
+        observability_name(alt_stat_name.empty() ? name : std::move(alt_stat_name)),
+        maintenance_runtime_key("upstream.maintenance_mode." + name),
+        stats(stats::Scope(store, "cluster." + observability_name + ".")),
+        scope(stats::Scope(store, "cluster." + observability_name + ".")) {}
 };
 
 }  // namespace baton::upstream

@@ -18,8 +18,6 @@
 
 namespace baton::upstream {
 
-enum class Priority : uint8_t { kDefault, kHigh };
-
 // What a request tells the load balancer about itself. Lives as long as the attempt.
 class LoadBalancerContext {
  public:
