@@ -1,16 +1,15 @@
 // The header section or trailers of one message, as HTTP/1.1 and HTTP/2 share them: names in lower case, request line
 // and status as pseudo-headers (:method, :scheme, :authority, :path, :status; Host is :authority). Order and duplicates
 // are kept. Names and values live in one arena that is given back with the map; a view that was handed out stays valid
-// until the map is cleared, moved from, or destroyed. Owned by one stream, used on its worker.
+// until the map is cleared or destroyed (after a move: the map it was moved to). Owned by one stream, used on its
+// worker. An empty map owns no memory; the memory of a usual one is recycled per thread, without an allocation.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "source/http/header_name.h"
 
@@ -18,7 +17,7 @@ namespace baton::http {
 
 class HeaderMap {
  public:
-  HeaderMap();
+  HeaderMap() = default;
   HeaderMap(HeaderMap&& other) noexcept;
   HeaderMap& operator=(HeaderMap&& other) noexcept;
   ~HeaderMap();
@@ -32,9 +31,12 @@ class HeaderMap {
   // All values of a name, joined by ", " when there are several (RFC 9110 5.3). `storage` holds the joined text.
   std::string_view getJoined(std::string_view lower_case_name, std::string& storage) const;
 
-  // Appends an entry. Names are taken as they are: callers give lower case.
+  // Appends an entry. Names are taken as they are: callers give lower case, and known names always mean their
+  // enumerator.
   void add(HeaderName name, std::string_view value);
   void add(std::string_view lower_case_name, std::string_view value);
+  // Appends an entry whose name is in any case; says which name it is.
+  HeaderName addAnyCase(std::string_view name, std::string_view value);
   // Replaces the value of the first entry of that name and removes the others; appends when there was none.
   void set(HeaderName name, std::string_view value);
   void set(std::string_view lower_case_name, std::string_view value);
@@ -56,8 +58,8 @@ class HeaderMap {
   // In order. `visit(HeaderName, std::string_view name, std::string_view value)`; it must not change the map.
   template <typename Visit>
   void forEach(Visit&& visit) const {
-    for (const Entry& entry : entries_) {
-      if (!entry.removed) visit(entry.id, entry.name, entry.value);
+    for (const Entry *entry = entriesBegin(), *end = entriesEnd(); entry != end; ++entry) {
+      if (!entry->removed) visit(entry->id, entry->nameView(), entry->valueView());
     }
   }
 
@@ -72,16 +74,33 @@ class HeaderMap {
 
  private:
   struct Entry {
-    std::string_view name;
-    std::string_view value;
-    HeaderName id = HeaderName::kOther;
-    bool removed = false;
-  };
+    const char* name;
+    const char* value;
+    uint32_t name_size;
+    uint32_t value_size;
+    HeaderName id;
+    bool removed;
 
-  std::vector<Entry> entries_;
-  size_t count_ = 0;
-  size_t bytes_ = 0;
-  // The owner of source/http completes: arena blocks, index of known names.
+    std::string_view nameView() const { return {name, name_size}; }
+    std::string_view valueView() const { return {value, value_size}; }
+  };
+  struct Storage;  // entries, index and arena
+  friend struct HeaderMapStoragePool;
+
+  const Entry* entriesBegin() const;
+  const Entry* entriesEnd() const;
+  Storage& storage();
+  Entry* find(HeaderName name) const;
+  Entry* find(std::string_view lower_case_name) const;
+  std::string_view keep(std::string_view text);
+  Entry& append(HeaderName id, std::string_view kept_name, std::string_view kept_value);
+  void replace(Entry& first, std::string_view value);
+  size_t removeEntry(Entry& entry);
+  void reindex();
+
+  Storage* storage_ = nullptr;
+  uint32_t count_ = 0;
+  uint32_t bytes_ = 0;
 };
 
 }  // namespace baton::http
