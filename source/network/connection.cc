@@ -565,6 +565,7 @@ void Connection::finish(CloseReason reason) {
   output_.clear();
   setState(State::kClosed);
   if (handler_ != nullptr) handler_->onClosed(reason);
+  if (owner_ != nullptr) owner_->connectionEnded(reason);
 }
 
 Connection::Released Connection::release() {

@@ -57,6 +57,16 @@ class ConnectionHandler {
   ~ConnectionHandler() = default;
 };
 
+// Who has to know that a connection is over, apart from its handler.
+class ConnectionOwner {
+ public:
+  // After the handler's onClosed().
+  virtual void connectionEnded(CloseReason reason) = 0;
+
+ protected:
+  ~ConnectionOwner() = default;
+};
+
 struct ConnectionSettings {
   size_t buffer_limit_bytes = 32 * 1024;  // high watermark of unsent bytes; the low one is half. 0: none
   std::chrono::milliseconds delayed_close_timeout{1000};
@@ -73,6 +83,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
 
   // The handler may be replaced at any time (an upgrade to a tunnel does); the new one is offered what is unconsumed.
   void setHandler(ConnectionHandler& handler);
+
+  void setOwner(ConnectionOwner& owner) { owner_ = &owner; }
 
   // Downstream: begins the handshake, if any, and reading. `already_read`: bytes that a listener filter took from the
   // socket and that belong to the stream.
@@ -170,6 +182,7 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   event::Loop& loop_;
   event::Watch watch_;
   ConnectionHandler* handler_ = nullptr;
+  ConnectionOwner* owner_ = nullptr;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<event::Timer> timer_;  // connecting, handshake, delayed close: at most one at a time
   base::Buffer input_;                   // read, and not consumed by the handler
