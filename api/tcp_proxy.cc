@@ -1,0 +1,89 @@
+#include "api/tcp_proxy.h"
+
+#include "api/description_builder.h"
+
+namespace baton::api {
+
+using namespace builder;
+
+const MessageDescription& describe(const TcpClusterWeight*) {
+  static const MessageDescription description = message<TcpClusterWeight>(
+      "TcpClusterWeight", "", "One of the clusters that share connections.", {},
+      {
+          field<&TcpClusterWeight::name>("name", "The cluster.", {.required = true, .nonempty = true}),
+          field<&TcpClusterWeight::weight>("weight", "Its part of the sum of all weights.",
+                                           {.required = true, .min = 1}),
+          unsupported("metadata_match", "subset load balancing"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const TcpWeightedCluster*) {
+  static const MessageDescription description = message<TcpWeightedCluster>(
+      "TcpWeightedCluster", "", "Clusters that share connections.", {},
+      {
+          field<&TcpWeightedCluster::clusters>("clusters", "The clusters.", {.min_items = 1}),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const TcpHashPolicy*) {
+  static const MessageDescription description = message<TcpHashPolicy>(
+      "TcpHashPolicy", "", "What consistent load balancing hashes.", {{"policy_specifier", true}},
+      {
+          field<&TcpHashPolicy::source_ip>("source_ip", "The client's address.", {.oneof = "policy_specifier"}),
+          unsupported("filter_state", "filter state"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const TcpProxy*) {
+  static const MessageDescription description = message<TcpProxy>(
+      "TcpProxy", "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+      "Copies bytes between a client and an endpoint.", {{"cluster_specifier", true}},
+      {
+          field<&TcpProxy::stat_prefix>("stat_prefix", "Prefix of its statistics.",
+                                        {.required = true, .nonempty = true}),
+          field<&TcpProxy::cluster>("cluster", "The cluster.", {.nonempty = true, .oneof = "cluster_specifier"}),
+          field<&TcpProxy::weighted_clusters>("weighted_clusters", "Clusters that share connections.",
+                                              {.oneof = "cluster_specifier"}),
+          field<&TcpProxy::idle_timeout>("idle_timeout",
+                                         "Both sides silent for this long close the connection; 0 is never."),
+          field<&TcpProxy::access_log>("access_log", "Logs of connections."),
+          field<&TcpProxy::max_connect_attempts>("max_connect_attempts", "How often an endpoint is tried.", {.min = 1}),
+          field<&TcpProxy::max_downstream_connection_duration>("max_downstream_connection_duration",
+                                                               "Longest life of a connection.", {.min = 1}),
+          field<&TcpProxy::hash_policy>("hash_policy", "What RING_HASH and MAGLEV hash.", {.max_items = 1}),
+          unsupported("metadata_match", "subset load balancing"),
+          unsupported("backoff_options", "back-off between connection attempts"),
+          unsupported("tunneling_config", "TCP over HTTP"),
+          unsupported("access_log_options", "access log options"),
+          unsupported("access_log_flush_interval", "access logs of open connections"),
+          unsupported("flush_access_log_on_connected", "access logs of open connections"),
+          unsupported("max_downstream_connection_duration_jitter_percentage", "jitter of connection durations"),
+          unsupported("upstream_connect_mode", "upstream connect modes"),
+          unsupported("max_early_data_bytes", "early data"),
+          unsupported("proxy_protocol_tlvs", "PROXY protocol to upstreams"),
+          unsupported("proxy_protocol_tlv_merge_policy", "PROXY protocol to upstreams"),
+          unsupported("on_demand", "on-demand clusters"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const NetworkDirectResponse*) {
+  static const MessageDescription description = message<NetworkDirectResponse>(
+      "NetworkDirectResponse", "envoy.extensions.filters.network.direct_response.v3.Config",
+      "Writes a text to the client and closes.", {},
+      {
+          field<&NetworkDirectResponse::response>("response", "The text."),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const Echo*) {
+  static const MessageDescription description = message<Echo>("Echo", "envoy.extensions.filters.network.echo.v3.Echo",
+                                                              "Writes back what the client sends.", {}, {});
+  return description;
+}
+
+}  // namespace baton::api

@@ -1,0 +1,36 @@
+// Values of free form: what a user may write where the shape is up to him (runtime layers, JSON log formats).
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace baton::api {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct MessageDescription;
+
+// A message without fields: that it is there is all that it says.
+struct Empty {};
+const MessageDescription& describe(const Empty*);
+
+// JSON with the order of members kept. Integers are kept apart from other numbers so that they print as they were.
+struct Value {
+  using List = std::vector<Value>;
+  using Object = std::vector<std::pair<std::string, Value>>;
+
+  std::variant<std::monostate, bool, int64_t, double, std::string, List, Object> data;
+
+  bool isNull() const { return std::holds_alternative<std::monostate>(data); }
+  const bool* boolean() const { return std::get_if<bool>(&data); }
+  const int64_t* integer() const { return std::get_if<int64_t>(&data); }
+  const double* number() const { return std::get_if<double>(&data); }
+  const std::string* string() const { return std::get_if<std::string>(&data); }
+  const List* list() const { return std::get_if<List>(&data); }
+  const Object* object() const { return std::get_if<Object>(&data); }
+};
+
+}  // namespace baton::api
