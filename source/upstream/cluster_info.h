@@ -39,7 +39,6 @@ enum class HashFunction : uint8_t { kXxHash, kMurmurHash2 };
 struct LbSettings {
   LbPolicy policy = LbPolicy::kRoundRobin;
   double healthy_panic_threshold = 50;  // percent
-  bool fail_traffic_on_panic = false;
   uint32_t overprovisioning_factor = 140;
   uint32_t choice_count = 2;
   double active_request_bias = 1.0;
@@ -47,8 +46,6 @@ struct LbSettings {
   uint64_t maximum_ring_size = 8'388'608;
   HashFunction hash_function = HashFunction::kXxHash;
   uint64_t maglev_table_size = 65'537;
-  bool use_hostname_for_hashing = false;
-  bool locality_weighted = false;
 };
 
 struct ClusterInfo {
@@ -72,7 +69,6 @@ struct ClusterInfo {
   std::optional<std::chrono::milliseconds> max_stream_duration;
   bool auto_sni = false;             // serverNameOverride() is asked for and becomes the SNI
   bool auto_san_validation = false;  // and the name that the certificate must be for
-  std::string auto_sni_header;       // lower case; empty: :authority
 
   // Null in tests means plain.
   std::shared_ptr<const network::TransportFactory> transport;

@@ -22,6 +22,19 @@ struct Locality {
   bool operator==(const Locality&) const = default;
 };
 
+// What outlier detection knows of a host: counted by workers, read and reset by the main thread's sweeps.
+struct OutlierCounters {
+  std::atomic<uint32_t> consecutive_5xx{0};
+  std::atomic<uint32_t> consecutive_gateway_failure{0};
+  std::atomic<uint32_t> consecutive_local_origin_failure{0};
+  // Of the interval. "Local" are errors of our own making (connect, timeout, reset), counted apart when
+  // split_external_local_origin_errors is set.
+  std::atomic<uint32_t> requests{0};
+  std::atomic<uint32_t> successes{0};
+  std::atomic<uint32_t> local_requests{0};
+  std::atomic<uint32_t> local_successes{0};
+};
+
 class Host {
  public:
   Host(std::string hostname, network::Address address, uint32_t weight, Locality locality, uint32_t priority)
@@ -46,9 +59,10 @@ class Host {
   std::atomic<bool> failed_outlier_check{false};
   std::atomic<bool> draining{false};  // health_status DRAINING or UNHEALTHY in the config
   std::atomic<bool> degraded{false};
+  std::atomic<bool> awaits_first_check{false};  // ignore_new_hosts_until_first_hc: not counted until checked once
   HealthStatus health() const {
     if (failed_active_check.load(std::memory_order_relaxed) || failed_outlier_check.load(std::memory_order_relaxed) ||
-        draining.load(std::memory_order_relaxed)) {
+        draining.load(std::memory_order_relaxed) || awaits_first_check.load(std::memory_order_relaxed)) {
       return HealthStatus::kUnhealthy;
     }
     return degraded.load(std::memory_order_relaxed) ? HealthStatus::kDegraded : HealthStatus::kHealthy;
@@ -62,6 +76,8 @@ class Host {
   std::atomic<uint64_t> request_errors{0};
   std::atomic<uint64_t> request_successes{0};
   std::atomic<uint64_t> connect_failures{0};
+
+  OutlierCounters outlier;
 };
 
 using HostPtr = std::shared_ptr<Host>;
