@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 namespace baton::stats {
 
@@ -24,11 +26,27 @@ class HistogramData;
 
 namespace internal {
 inline constinit thread_local size_t shard_offset = 0;
+// Shards [0, this) may have been written to by this process.
+inline constinit std::atomic<unsigned> shards_in_use{1};
 
 inline std::atomic_ref<uint64_t> cellOfThisThread(uint64_t* first) {
   return std::atomic_ref<uint64_t>(*(first + shard_offset / sizeof(uint64_t)));
 }
 }  // namespace internal
+
+enum class StatKind : uint8_t { kCounter = 1, kGauge = 2, kHistogram = 3 };
+
+// A stat's identity: a counter and a gauge may have the same name.
+struct StatKey {
+  StatKind kind;
+  std::string_view name;
+  bool operator==(const StatKey&) const = default;
+};
+struct StatKeyHash {
+  size_t operator()(const StatKey& key) const {
+    return std::hash<std::string_view>{}(key.name) * 31 + static_cast<size_t>(key.kind);
+  }
+};
 
 class Counter {
  public:

@@ -15,7 +15,7 @@ namespace baton::stats {
 
 namespace buckets {
 inline constexpr size_t kSubBits = 5;
-inline constexpr size_t kCount = (64 - kSubBits) << kSubBits;
+inline constexpr size_t kCount = (64 - kSubBits + 1) << kSubBits;
 
 size_t indexOf(uint64_t value);
 uint64_t lowerBound(size_t index);
@@ -66,7 +66,7 @@ class HistogramData {
   struct Shard {
     ~Shard();
     alignas(64) uint64_t sum = 0;
-    std::array<std::atomic<Chunk*>, buckets::kCount / kChunk + 1> chunks{};
+    std::array<std::atomic<Chunk*>, buckets::kCount / kChunk> chunks{};
   };
 
   HistogramValues collect() const;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/stats/handles.h"
 #include "source/stats/histogram.h"
 
 namespace baton::stats {
@@ -20,6 +21,7 @@ struct CounterSample {
 struct GaugeSample {
   std::string_view name;
   int64_t value = 0;
+  GaugeMode mode = GaugeMode::kSum;
   bool written = false;
   bool used() const { return written; }
 };

@@ -26,8 +26,6 @@ namespace baton::stats {
 
 class Region;
 
-enum class StatKind : uint8_t { kCounter = 1, kGauge = 2, kHistogram = 3 };
-
 // A stat as this process knows it. Its address is stable for the life of the store.
 struct Stat {
   class Store* store = nullptr;
@@ -76,16 +74,6 @@ class Store {
   friend class Counter;
   friend class Gauge;
 
-  struct Key {
-    StatKind kind;
-    std::string_view name;
-    bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    size_t operator()(const Key& key) const {
-      return std::hash<std::string_view>{}(key.name) * 31 + static_cast<size_t>(key.kind);
-    }
-  };
   class ProcessBlocks;
 
   Stat* statFor(StatKind kind, std::string_view name, GaugeMode mode);
@@ -97,7 +85,7 @@ class Store {
   std::function<bool(std::string_view)> accepts_;
   mutable std::mutex mutex_;  // guards the rest
   std::deque<Stat> stats_;
-  std::unordered_map<Key, Stat*, KeyHash> by_key_;
+  std::unordered_map<StatKey, Stat*, StatKeyHash> by_key_;
   std::deque<std::pair<std::string, HistogramData>> histograms_;
   std::unordered_map<std::string_view, HistogramData*> histogram_by_name_;
   std::unique_ptr<ProcessBlocks> process_blocks_;
