@@ -1,4 +1,4 @@
-#include "source/base/data_source.h"
+#include "source/config/data_source.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,7 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace baton::base {
+namespace baton::config {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
 
 Result<std::string> readFile(const std::string& path, size_t limit) {
   // Without O_NONBLOCK a FIFO would hold us until somebody writes.
@@ -54,4 +58,4 @@ Result<std::string> readDataSource(const api::DataSource& source) {
   return Error{ErrorCode::kInvalidArgument, "the data source is empty"};
 }
 
-}  // namespace baton::base
+}  // namespace baton::config
