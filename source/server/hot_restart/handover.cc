@@ -1,0 +1,81 @@
+#include "source/server/hot_restart/handover.h"
+
+#include <algorithm>
+
+namespace baton::server::hot_restart {
+namespace {
+
+bool contains(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+// Descriptors that a process needs besides the sockets that cross: logs, epoll, shared memory, resolver, some clients.
+constexpr uint64_t kOwnDescriptors = 64;
+
+Fields inventoryEntry(std::string_view kind, std::string_view name, uint64_t count) {
+  Fields entry;
+  entry.add(Tag::kKind, kind).add(Tag::kName, name).add(Tag::kCount, count);
+  return entry;
+}
+
+}  // namespace
+
+Fields encodeInventory(const Inventory& inventory) {
+  Fields fields;
+  for (const auto& address : inventory.listeners) fields.add(Tag::kEntry, inventoryEntry("listener", address, 0));
+  for (const auto& address : inventory.tls_listeners) fields.add(Tag::kEntry, inventoryEntry("tls", address, 0));
+  for (const auto& [cluster, count] : inventory.healthy_endpoints) {
+    fields.add(Tag::kEntry, inventoryEntry("cluster", cluster, count));
+  }
+  fields.add(Tag::kOpenFileLimit, inventory.open_file_limit);
+  return fields;
+}
+
+Inventory decodeInventory(const Fields& fields) {
+  Inventory inventory;
+  for (const std::string_view bytes : fields.all(Tag::kEntry)) {
+    const auto entry = Fields::decode(bytes);
+    if (!entry) continue;
+    const std::string_view kind = entry->text(Tag::kKind).value_or("");
+    const std::string name(entry->text(Tag::kName).value_or(""));
+    if (kind == "listener") inventory.listeners.push_back(name);
+    if (kind == "tls") inventory.tls_listeners.push_back(name);
+    if (kind == "cluster") inventory.healthy_endpoints.emplace_back(name, entry->number(Tag::kCount).value_or(0));
+  }
+  inventory.open_file_limit = fields.number(Tag::kOpenFileLimit).value_or(0);
+  return inventory;
+}
+
+std::vector<std::string> compareInventories(const Inventory& parent, const Inventory& child) {
+  std::vector<std::string> losses;
+  for (const std::string& address : parent.listeners) {
+    if (!contains(child.listeners, address))
+      losses.push_back("listener " + address + " is not in the new configuration");
+  }
+  for (const std::string& address : parent.tls_listeners) {
+    if (contains(child.listeners, address) && !contains(child.tls_listeners, address)) {
+      losses.push_back("listener " + address + " has no TLS in the new configuration");
+    }
+  }
+  for (const auto& [cluster, count] : parent.healthy_endpoints) {
+    const auto same = std::find_if(child.healthy_endpoints.begin(), child.healthy_endpoints.end(),
+                                   [&](const auto& entry) { return entry.first == cluster; });
+    if (same == child.healthy_endpoints.end()) {
+      losses.push_back("cluster " + cluster + " is not in the new configuration");
+    } else if (same->second < count) {
+      losses.push_back("cluster " + cluster + " has " + std::to_string(same->second) + " healthy endpoints, had " +
+                       std::to_string(count));
+    }
+  }
+  if (child.open_file_limit < parent.open_file_limit) {
+    losses.push_back("open-file limit is " + std::to_string(child.open_file_limit) + ", was " +
+                     std::to_string(parent.open_file_limit));
+  }
+  if (child.open_file_limit < parent.sockets + kOwnDescriptors) {
+    losses.push_back("open-file limit " + std::to_string(child.open_file_limit) + " is too low for the " +
+                     std::to_string(parent.sockets) + " sockets to come");
+  }
+  return losses;
+}
+
+}  // namespace baton::server::hot_restart
