@@ -16,6 +16,7 @@ class TransportFactory {
   // What one connection wants otherwise than the configuration says. Upstream only; all empty downstream.
   struct CreateOptions {
     std::string_view server_name;                    // SNI instead of the configured one
+    std::string_view host_name;                      // the endpoint's name, for auto_host_sni
     std::vector<std::string> verify_subject_names;   // the peer's certificate must be for one of these
     std::vector<std::string> application_protocols;  // ALPN instead of the configured list
   };
