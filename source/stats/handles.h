@@ -52,7 +52,7 @@ class Counter {
  public:
   Counter() = default;
 
-  void add(uint64_t n = 1) {
+  void add(uint64_t n = 1) const {
     if (cell_ == nullptr) return;
     const auto cell = internal::cellOfThisThread(cell_);
     if (internal::shard_offset != 0) [[likely]] {
@@ -83,7 +83,7 @@ class Gauge {
  public:
   Gauge() = default;
 
-  void add(int64_t n = 1) {
+  void add(int64_t n = 1) const {
     if (cell_ == nullptr) return;
     const auto cell = internal::cellOfThisThread(cell_);
     const uint64_t step = static_cast<uint64_t>(n) << 1;
@@ -93,9 +93,9 @@ class Gauge {
       cell.fetch_or(1, std::memory_order_relaxed);
     }
   }
-  void sub(int64_t n = 1) { add(-n); }
+  void sub(int64_t n = 1) const { add(-n); }
   // Replaces what this thread's shard holds: use it for gauges that one thread owns.
-  void set(int64_t value) {
+  void set(int64_t value) const {
     if (cell_ == nullptr) return;
     internal::cellOfThisThread(cell_).store(static_cast<uint64_t>(value) << 1 | 1, std::memory_order_relaxed);
   }
@@ -115,7 +115,7 @@ class Histogram {
  public:
   Histogram() = default;
 
-  void record(uint64_t value);
+  void record(uint64_t value) const;
 
  private:
   friend class Store;

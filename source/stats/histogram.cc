@@ -148,7 +148,7 @@ void HistogramData::reset() {
   last_interval_ = {};
 }
 
-void Histogram::record(uint64_t value) {
+void Histogram::record(uint64_t value) const {
   if (data_ != nullptr) data_->record(value);
 }
 
