@@ -69,7 +69,11 @@ class Listener final : private event::Watch::Handler {
   void acceptFailed(int error);
   bool overLimits();
   void accepted(Fd fd, const sockaddr* peer, socklen_t length);
+  void countBegin();
+  void countEnd();
+  void countActiveEnd();
   void filtersDone(AcceptedSocket socket);
+  void dropped(AcceptedSocket socket);
   void run(AcceptedSocket socket, std::string_view already_read);
   void ended(ActiveConnection& connection);
   void forget(PendingConnection& pending);

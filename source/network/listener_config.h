@@ -1,4 +1,4 @@
-// A listener as built from its configuration: immutable but for the counts, shared by the Listener objects of all
+// A listener as built from its configuration: immutable but for counts, shared by the Listener objects of all
 // workers. Building has no side effects but new stats.
 #pragma once
 
@@ -87,7 +87,7 @@ struct ListenerConfig {
   std::vector<ListenSettings> addresses;
   std::string stat_prefix;
   stats::Scope scope;
-  ListenerStats stats;
+  mutable ListenerStats stats;
   std::vector<FilterChain> chains;
   std::optional<FilterChain> default_chain;
   FilterChainMatcher matcher;
