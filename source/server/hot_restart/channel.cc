@@ -18,7 +18,7 @@ constexpr int kSocketBufferBytes = 2 * kMaxMessageBytes;
 
 }  // namespace
 
-Channel::Channel(event::Loop& loop, base::UniqueFd socket)
+Channel::Channel(event::Loop& loop, network::Fd socket)
     : loop_(loop),
       socket_(std::move(socket)),
       watch_(loop, *this),
@@ -29,9 +29,9 @@ Channel::Channel(event::Loop& loop, base::UniqueFd socket)
   }
 }
 
-base::Result<base::UniqueFd> Channel::connect(const network::Address& address) {
-  base::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return base::systemError("restart socket");
+base::Result<network::Fd> Channel::connect(const network::Address& address) {
+  network::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return base::systemError("restart socket");
   if (::connect(socket.get(), address.sockaddrPointer(), address.sockaddrLength()) != 0) {
     if (errno == ECONNREFUSED || errno == ENOENT) {
       return base::Error{base::ErrorCode::kNotFound, "nobody listens on restart socket " + address.text()};
@@ -54,7 +54,7 @@ PeerCredentials Channel::peer() const {
 }
 
 void Channel::send(const Message& message) {
-  if (!socket_.valid()) return;
+  if (!socket_) return;
   std::string packet = encode(message);
   iovec piece{packet.data(), packet.size()};
   msghdr header{};
@@ -111,7 +111,7 @@ bool Channel::receiveOne() {
     if (errno != EAGAIN && errno != EWOULDBLOCK) fail(base::systemError("receiving").message);
     return false;
   }
-  std::vector<base::UniqueFd> descriptors;
+  std::vector<network::Fd> descriptors;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -145,12 +145,12 @@ void Channel::fail(const std::string& why) {
   if (handler_ != nullptr) handler_->onChannelClosed(why);
 }
 
-ChannelListener::ChannelListener(event::Loop& loop, std::function<void(base::UniqueFd)> on_child)
+ChannelListener::ChannelListener(event::Loop& loop, std::function<void(network::Fd)> on_child)
     : watch_(loop, *this), on_child_(std::move(on_child)) {}
 
 base::Result<void> ChannelListener::bind(const network::Address& address, uint32_t mode) {
-  base::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return base::systemError("restart socket");
+  network::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return base::systemError("restart socket");
   const std::string name = address.text();
   const bool is_path = !name.empty() && name.front() != '@';
   if (is_path) ::unlink(name.c_str());
@@ -176,8 +176,8 @@ void ChannelListener::close() {
 }
 
 void ChannelListener::onReady(uint32_t) {
-  base::UniqueFd child(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (child.valid()) on_child_(std::move(child));
+  network::Fd child(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (child) on_child_(std::move(child));
 }
 
 }  // namespace baton::server::hot_restart

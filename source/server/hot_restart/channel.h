@@ -8,9 +8,9 @@
 #include <string>
 
 #include "source/base/result.h"
-#include "source/base/unique_fd.h"
 #include "source/event/loop.h"
 #include "source/network/address.h"
+#include "source/network/fd.h"
 #include "source/server/hot_restart/message.h"
 
 namespace baton::server::hot_restart {
@@ -32,11 +32,11 @@ class Channel final : private event::Watch::Handler {
     ~Handler() = default;
   };
 
-  Channel(event::Loop& loop, base::UniqueFd socket);
+  Channel(event::Loop& loop, network::Fd socket);
   ~Channel() = default;
 
   // Connects to the restart socket of a running process. kNotFound when nobody listens there.
-  static base::Result<base::UniqueFd> connect(const network::Address& address);
+  static base::Result<network::Fd> connect(const network::Address& address);
 
   // Messages are delivered from the loop from now on.
   void start(Handler& handler);
@@ -54,7 +54,7 @@ class Channel final : private event::Watch::Handler {
   void fail(const std::string& why);
 
   event::Loop& loop_;
-  base::UniqueFd socket_;
+  network::Fd socket_;
   event::Watch watch_;
   Handler* handler_ = nullptr;
   std::unique_ptr<char[]> packet_;
@@ -65,12 +65,12 @@ class Channel final : private event::Watch::Handler {
 // the name stays the same over all generations.
 class ChannelListener final : private event::Watch::Handler {
  public:
-  ChannelListener(event::Loop& loop, std::function<void(base::UniqueFd)> on_child);
+  ChannelListener(event::Loop& loop, std::function<void(network::Fd)> on_child);
   ~ChannelListener() = default;
 
   // Binds the name anew. The caller holds the lineage's lock, so a path that exists belongs to a dead process.
   base::Result<void> bind(const network::Address& address, uint32_t mode);
-  void adopt(base::UniqueFd socket) { socket_ = std::move(socket); }
+  void adopt(network::Fd socket) { socket_ = std::move(socket); }
   base::Result<void> startAccepting();
   // Keeps the descriptor: the child accepts on it meanwhile.
   void stopAccepting() { watch_.stop(); }
@@ -81,8 +81,8 @@ class ChannelListener final : private event::Watch::Handler {
   void onReady(uint32_t events) override;
 
   event::Watch watch_;
-  base::UniqueFd socket_;
-  std::function<void(base::UniqueFd)> on_child_;
+  network::Fd socket_;
+  std::function<void(network::Fd)> on_child_;
 };
 
 }  // namespace baton::server::hot_restart

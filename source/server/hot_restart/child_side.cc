@@ -55,12 +55,12 @@ base::Result<void> ChildSide::await(MessageType type, const char* step) {
 }
 
 bool ChildSide::parentDied() {
-  if (!parent_pidfd_.valid()) return false;
+  if (!parent_pidfd_) return false;
   pollfd ended{parent_pidfd_.get(), POLLIN, 0};
   return ::poll(&ended, 1, kDeathPatienceMs) > 0;
 }
 
-base::Result<Welcome> ChildSide::hello(base::UniqueFd socket, std::optional<uint64_t> epoch, const std::string& version,
+base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_t> epoch, const std::string& version,
                                        const std::string& layout) {
   channel_ = std::make_unique<Channel>(loop_, std::move(socket));
   if (const unsigned uid = channel_->peer().uid; uid != ::geteuid()) {

@@ -23,7 +23,7 @@ struct Welcome {
   int parent_pid = 0;
   std::string parent_version;
   std::string parent_layout;
-  base::UniqueFd stats_region;  // invalid: layouts differ, stats cross by messages
+  network::Fd stats_region;  // invalid: layouts differ, stats cross by messages
 };
 
 // What the child knows of its draining parent, for /generations.
@@ -50,7 +50,7 @@ class ChildSide final : private Channel::Handler {
 
   // Every step: kUnavailable when the parent has died (go on alone with what was received), kInvalidArgument when it
   // refused, kTimeout when it does not answer.
-  base::Result<Welcome> hello(base::UniqueFd socket, std::optional<uint64_t> epoch, const std::string& version,
+  base::Result<Welcome> hello(network::Fd socket, std::optional<uint64_t> epoch, const std::string& version,
                               const std::string& layout);
   // The losses that the parent found.
   base::Result<std::vector<std::string>> parity(const Inventory& own);
@@ -85,7 +85,7 @@ class ChildSide final : private Channel::Handler {
   const Events events_;
   State state_ = State::kStarting;
   std::unique_ptr<Channel> channel_;
-  base::UniqueFd parent_pidfd_;
+  network::Fd parent_pidfd_;
   std::vector<Message> inbox_;
   std::optional<std::string> closed_;
   std::optional<ParentStatus> parent_status_;

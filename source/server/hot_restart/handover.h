@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "source/base/unique_fd.h"
+#include "source/network/fd.h"
 #include "source/server/hot_restart/message.h"
 
 namespace baton::server::hot_restart {
@@ -18,7 +18,7 @@ struct HandedSocket {
   Kind kind = Kind::kListener;
   std::string address;  // network::Address::text()
   uint32_t worker = 0;
-  base::UniqueFd fd;
+  network::Fd fd;
 };
 
 // A named piece of state: "tls.ticket_keys/<context>", "health/<cluster>". What a name means is its owner's business;

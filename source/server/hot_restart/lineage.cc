@@ -23,10 +23,10 @@ bool setLock(int fd, short type) {
 
 // Opens and locks the file that stands at `path` afterwards too: the last process of a lineage removes its file, and a
 // lock on a removed one would exclude nobody.
-base::Result<base::UniqueFd> openLocked(const std::string& path, short type) {
+base::Result<network::Fd> openLocked(const std::string& path, short type) {
   for (;;) {
-    base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid()) return base::systemError("opening " + path);
+    network::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return base::systemError("opening " + path);
     if (!setLock(file.get(), type)) {
       return base::Error{base::ErrorCode::kUnavailable, path + " is locked by another process"};
     }
@@ -66,8 +66,8 @@ base::Result<Lineage> Lineage::foundAnywhere(const std::string& directory) {
 }
 
 bool Lineage::alive(uint32_t base_id, const std::string& directory) {
-  const base::UniqueFd file(::open(pathOf(base_id, directory).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  return file.valid() && !setLock(file.get(), F_WRLCK);
+  const network::Fd file(::open(pathOf(base_id, directory).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  return bool(file) && !setLock(file.get(), F_WRLCK);
 }
 
 base::Result<void> Lineage::share() {

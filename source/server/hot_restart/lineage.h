@@ -9,7 +9,7 @@
 #include <string>
 
 #include "source/base/result.h"
-#include "source/base/unique_fd.h"
+#include "source/network/fd.h"
 
 namespace baton::server::hot_restart {
 
@@ -37,10 +37,10 @@ class Lineage {
   void removeFile();
 
  private:
-  Lineage(base::UniqueFd file, uint32_t base_id, std::string path)
+  Lineage(network::Fd file, uint32_t base_id, std::string path)
       : file_(std::move(file)), base_id_(base_id), path_(std::move(path)) {}
 
-  base::UniqueFd file_;
+  network::Fd file_;
   uint32_t base_id_ = 0;
   std::string path_;
 };

@@ -133,7 +133,7 @@ std::string encode(const Message& message) {
   return packet;
 }
 
-base::Result<Message> decode(std::string_view packet, std::vector<base::UniqueFd> received) {
+base::Result<Message> decode(std::string_view packet, std::vector<network::Fd> received) {
   Header header;
   if (packet.size() < sizeof(header)) return malformed("shorter than its header");
   std::memcpy(&header, packet.data(), sizeof(header));

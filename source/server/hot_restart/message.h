@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "source/base/result.h"
-#include "source/base/unique_fd.h"
+#include "source/network/fd.h"
 
 namespace baton::server::hot_restart {
 
@@ -95,12 +95,12 @@ class Fields {
 struct Message {
   MessageType type{};
   Fields fields;
-  std::vector<base::UniqueFd> descriptors;
+  std::vector<network::Fd> descriptors;
 };
 
 // Precondition: at most kMaxDescriptors.
 std::string encode(const Message& message);
 // `received`: the descriptors that came with the packet; they are closed when the packet is refused.
-base::Result<Message> decode(std::string_view packet, std::vector<base::UniqueFd> received);
+base::Result<Message> decode(std::string_view packet, std::vector<network::Fd> received);
 
 }  // namespace baton::server::hot_restart

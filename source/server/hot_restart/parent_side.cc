@@ -14,8 +14,8 @@ constexpr std::chrono::milliseconds kStatusInterval{1000};
 // Values in one kStats message; keeps a message far below its limit.
 constexpr size_t kStatsPerMessage = 500;
 
-base::UniqueFd openPidfd(int pid) {
-  return base::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+network::Fd openPidfd(int pid) {
+  return network::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ ParentSide::ParentSide(event::Loop& loop, ParentServer& server, ParentIdentity i
       tick_(
           loop, [this] { onTick(); }, event::Precision::kFine) {}
 
-void ParentSide::onChild(base::UniqueFd socket) {
+void ParentSide::onChild(network::Fd socket) {
   auto channel = std::make_unique<Channel>(loop_, std::move(socket));
   const PeerCredentials peer = channel->peer();
   std::string refusal;
@@ -281,7 +281,7 @@ void ParentSide::giveUp(const std::string& why, bool kill_child) {
 }
 
 void ParentSide::killChild() {
-  if (!child_pidfd_.valid()) return;
+  if (!child_pidfd_) return;
   BATON_LOG(kRestart, warn, "ending the child that does not answer");
   ::syscall(SYS_pidfd_send_signal, child_pidfd_.get(), SIGKILL, nullptr, 0);
 }

@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "source/base/unique_fd.h"
 #include "source/event/timer_queue.h"
+#include "source/network/fd.h"
 #include "source/server/hot_restart/channel.h"
 #include "source/server/hot_restart/handover.h"
 #include "source/server/options.h"
@@ -42,7 +42,7 @@ class ParentSide final : private Channel::Handler {
              ParentStats stats);
 
   // A process has connected to the restart socket.
-  void onChild(base::UniqueFd socket);
+  void onChild(network::Fd socket);
   // The process is about to end: tells the child its last values and that it goes.
   void sayGoodbye();
   State state() const { return state_; }
@@ -83,7 +83,7 @@ class ParentSide final : private Channel::Handler {
   std::function<uint64_t()> generation_count_;
   State state_ = State::kAlone;
   std::unique_ptr<Channel> channel_;
-  base::UniqueFd child_pidfd_;
+  network::Fd child_pidfd_;
   uint64_t child_epoch_ = 0;
   bool greeted_ = false;
   bool stats_by_message_ = false;
