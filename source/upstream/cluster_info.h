@@ -11,16 +11,15 @@
 #include <vector>
 
 #include "source/base/result.h"
+#include "source/http/http1/settings.h"
+#include "source/http/http2/settings.h"
+#include "source/http/http2/stats.h"
 #include "source/network/address.h"
 #include "source/network/transport_factory.h"
 #include "source/stats/store.h"
 #include "source/upstream/circuit_breakers.h"
 #include "source/upstream/cluster_stats.h"
-
-namespace baton::http {
-struct Http1Settings;
-struct Http2Settings;
-}  // namespace baton::http
+#include "source/upstream/outlier_reporting.h"
 
 namespace baton::upstream {
 
@@ -60,9 +59,10 @@ struct ClusterInfo {
   LbSettings lb;
 
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
-  // Never null in a built cluster.
-  std::shared_ptr<const http::Http1Settings> http1;
-  std::shared_ptr<const http::Http2Settings> http2;
+  http::Http1Settings http1;
+  http::Http2Settings http2;
+  http::Http1Stats http1_stats;
+  http::Http2Stats http2_stats;
   uint64_t max_requests_per_connection = 0;                       // 0: no limit
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0: never
   std::chrono::milliseconds max_connection_duration{0};           // 0: no limit
@@ -80,6 +80,9 @@ struct ClusterInfo {
   bool close_connections_on_host_set_change = false;
   bool has_active_health_checks = false;
 
+  // Null without outlier detection.
+  std::shared_ptr<const OutlierReporting> outlier;
+
   mutable ClusterStats stats;  // counting does not change a cluster
   // Scope "cluster.<name>."; for codecs and TLS. Empty in tests without a store.
   std::optional<stats::Scope> scope;
@@ -91,6 +94,8 @@ struct ClusterInfo {
       : name(std::move(cluster_name)),
         observability_name(alt_stat_name.empty() ? name : std::move(alt_stat_name)),
         maintenance_runtime_key("upstream.maintenance_mode." + name),
+        http1_stats(stats::Scope(store, "cluster." + observability_name + ".http1.")),
+        http2_stats(stats::Scope(store, "cluster." + observability_name + ".http2.")),
         stats(stats::Scope(store, "cluster." + observability_name + ".")),
         scope(stats::Scope(store, "cluster." + observability_name + ".")) {}
 };

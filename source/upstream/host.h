@@ -35,7 +35,7 @@ struct OutlierCounters {
   std::atomic<uint32_t> local_successes{0};
 };
 
-class Host {
+class Host : public std::enable_shared_from_this<Host> {
  public:
   Host(std::string hostname, network::Address address, uint32_t weight, Locality locality, uint32_t priority)
       : hostname(std::move(hostname)),

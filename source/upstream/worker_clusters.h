@@ -15,6 +15,7 @@
 #include "source/network/connection.h"
 #include "source/upstream/cluster_info.h"
 #include "source/upstream/host.h"
+#include "source/upstream/outlier_reporting.h"
 
 namespace baton::upstream {
 
@@ -83,9 +84,6 @@ struct StreamOptions {
   // The downstream's protocol, for use_downstream_protocol_config.
   http::Protocol downstream_protocol = http::Protocol::kHttp11;
 };
-
-// The outcome of a request on a host, for outlier detection and stats.
-enum class HostOutcome : uint8_t { kSuccess, kServerError5xx, kGatewayError, kConnectFailed, kTimeout, kReset };
 
 class WorkerCluster {
  public:
