@@ -1,10 +1,7 @@
 #include "source/proxy/http/route/route_builder.h"
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "source/base/strings.h"
+#include "source/config/data_source.h"
 
 namespace baton::proxy {
 
@@ -185,7 +182,7 @@ Result<DirectResponseAction> buildDirectResponse(const api::DirectResponseAction
     return invalid("direct_response: status is " + std::to_string(action.status) + ", expected 200 to 599");
   }
   if (config.body) {
-    auto body = readDataSource(*config.body);
+    auto body = config::readDataSource(*config.body);
     if (!body) return body.error();
     action.body = std::move(*body);
     if (action.body.size() > body_limit) {
@@ -202,28 +199,6 @@ Result<DirectResponseAction> buildDirectResponse(const api::DirectResponseAction
 }
 
 }  // namespace
-
-Result<std::string> readDataSource(const api::DataSource& source) {
-  if (source.inline_string) return *source.inline_string;
-  if (source.inline_bytes) {
-    auto bytes = base::base64Decode(*source.inline_bytes);
-    if (!bytes) return invalid("inline_bytes is not base64");
-    return *std::move(bytes);
-  }
-  if (source.environment_variable) {
-    const char* value = std::getenv(source.environment_variable->c_str());
-    if (value == nullptr) return invalid("environment variable " + *source.environment_variable + " is not set");
-    return std::string(value);
-  }
-  if (source.filename) {
-    std::ifstream file(*source.filename, std::ios::binary);
-    if (!file) return base::systemError("reading " + *source.filename);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-  return std::string();
-}
 
 Result<RouteEntry> buildRoute(const api::Route& config, const RouteDefaults& defaults) {
   RouteEntry entry;

@@ -22,7 +22,4 @@ struct RouteDefaults {
 // The mutators of the levels above and virtual_host are the caller's to set.
 base::Result<RouteEntry> buildRoute(const api::Route& config, const RouteDefaults& defaults);
 
-// The text of a data source; files are read now.
-base::Result<std::string> readDataSource(const api::DataSource& source);
-
 }  // namespace baton::proxy
