@@ -30,6 +30,13 @@ const MessageDescription& describe(const SubstitutionFormatString*) {
                                                          "Content type of a local reply of this format."),
           field<&SubstitutionFormatString::json_format_options>("json_format_options", "How JSON lines are written."),
           unsupported("formatters", "formatter extensions"),
+      },
+      [](void* object) {
+        auto& format = *static_cast<SubstitutionFormatString*>(object);
+
+        if (!format.text_format) return;
+        format.text_format_source = DataSource{.inline_string = std::move(format.text_format)};
+        format.text_format.reset();
       });
   return description;
 }
@@ -189,6 +196,22 @@ const MessageDescription& describe(const FileAccessLog*) {
                                              {.oneof = "access_log_format", .deprecated = "log_format"}),
           field<&FileAccessLog::typed_json_format>("typed_json_format", "Format of a line as JSON.",
                                                    {.oneof = "access_log_format", .deprecated = "log_format"}),
+      },
+      [](void* object) {
+        auto& log = *static_cast<FileAccessLog*>(object);
+
+        if (log.format) {
+          // Envoy takes an empty text for the default format.
+          if (!log.format->empty()) {
+            log.log_format = SubstitutionFormatString{.text_format_source = DataSource{.inline_string = log.format}};
+          }
+        } else if (log.typed_json_format || log.json_format) {
+          log.log_format = SubstitutionFormatString{
+              .json_format = std::move(log.typed_json_format ? log.typed_json_format : log.json_format)};
+        }
+        log.format.reset();
+        log.json_format.reset();
+        log.typed_json_format.reset();
       });
   return description;
 }

@@ -61,6 +61,15 @@ const MessageDescription& describe(const Admin*) {
           ignored("profile_path"),
           unsupported("socket_options", "socket options of the admin interface"),
           unsupported("allow_paths", "a list of admin paths"),
+      },
+      [](void* object) {
+        auto& admin = *static_cast<Admin*>(object);
+
+        if (admin.access_log_path.empty()) return;
+        admin.access_log.push_back(
+            {.name = "admin",
+             .typed_config = TypedConfig::of(FileAccessLog{.path = std::move(admin.access_log_path)})});
+        admin.access_log_path.clear();
       });
   return description;
 }

@@ -6,6 +6,12 @@ namespace baton::api {
 
 using namespace builder;
 
+namespace {
+
+constexpr const char* kHttpOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+}  // namespace
+
 const MessageDescription& describe(const RetryBudget*) {
   static const MessageDescription description = message<RetryBudget>(
       "RetryBudget", "", "Concurrent retries as a share of requests.", {},
@@ -295,6 +301,40 @@ const MessageDescription& describe(const Cluster*) {
           unsupported("lrs_report_endpoint_metrics", "load reports"),
           unsupported("upstream_config", "upstream extensions"),
           unsupported("transport_socket_matcher", "transport socket matches"),
+      },
+      [](void* object) {
+        auto& cluster = *static_cast<Cluster*>(object);
+
+        const bool by_client = cluster.protocol_selection == Cluster::ClusterProtocolSelection::kUseDownstreamProtocol;
+        const bool outdated = cluster.max_requests_per_connection || cluster.upstream_http_protocol_options ||
+                              cluster.common_http_protocol_options || cluster.http_protocol_options ||
+                              cluster.http2_protocol_options || by_client;
+        if (outdated && cluster.typed_extension_protocol_options.count(kHttpOptionsName) == 0) {
+          UpstreamHttpOptions options;
+          if (cluster.common_http_protocol_options) {
+            options.common_http_protocol_options = *cluster.common_http_protocol_options;
+          }
+          if (cluster.max_requests_per_connection) {
+            options.common_http_protocol_options.max_requests_per_connection = cluster.max_requests_per_connection;
+          }
+          options.upstream_http_protocol_options = cluster.upstream_http_protocol_options;
+          const auto http1 = cluster.http_protocol_options.value_or(Http1ProtocolOptions{});
+          if (by_client) {
+            options.use_downstream_protocol_config =
+                UseDownstreamHttpConfig{http1, cluster.http2_protocol_options.value_or(Http2ProtocolOptions{})};
+          } else if (cluster.http2_protocol_options) {
+            options.explicit_http_config = ExplicitHttpConfig{.http2_protocol_options = cluster.http2_protocol_options};
+          } else {
+            options.explicit_http_config = ExplicitHttpConfig{.http_protocol_options = http1};
+          }
+          cluster.typed_extension_protocol_options.emplace(kHttpOptionsName, TypedConfig::of(std::move(options)));
+        }
+        cluster.max_requests_per_connection.reset();
+        cluster.upstream_http_protocol_options.reset();
+        cluster.common_http_protocol_options.reset();
+        cluster.http_protocol_options.reset();
+        cluster.http2_protocol_options.reset();
+        cluster.protocol_selection = Cluster::ClusterProtocolSelection::kUseConfiguredProtocol;
       });
   return description;
 }

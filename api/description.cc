@@ -7,8 +7,9 @@
 namespace baton::api {
 
 const MessageDescription& describe(const Empty*) {
-  static const MessageDescription description("Empty", "google.protobuf.Empty", "A message without fields.", {},
-                                              []() -> std::shared_ptr<void> { return std::make_shared<Empty>(); }, {});
+  static const MessageDescription description(
+      "Empty", "google.protobuf.Empty", "A message without fields.", {},
+      []() -> std::shared_ptr<void> { return std::make_shared<Empty>(); }, {}, nullptr);
   return description;
 }
 
@@ -21,13 +22,14 @@ const EnumValue* EnumDescription::findNumber(int number) const {
 
 MessageDescription::MessageDescription(std::string_view name, std::string_view type, std::string_view doc,
                                        std::vector<OneofDescription> oneofs, std::shared_ptr<void> (*make)(),
-                                       std::vector<FieldDescription> fields)
+                                       std::vector<FieldDescription> fields, void (*normalize)(void* object))
     : name(name),
       type(type),
       doc(doc),
       oneofs(std::move(oneofs)),
       make(make),
       fields(std::move(fields)),
+      normalize(normalize),
       defaults_(make()) {
   camel_names_.reserve(this->fields.size());
   for (const FieldDescription& field : this->fields) {

@@ -68,6 +68,7 @@ struct MemberAccess {
   // Room for a value: the plain member, the optional made full, a new element (of a map: under `key`).
   void* (*add)(void* member, std::string_view key) = nullptr;
   void (*clear)(void* member) = nullptr;
+  void (*remove_last)(void* member) = nullptr;   // of a repeated member
   size_t (*size)(const void* member) = nullptr;  // of a plain member 1
   using Visitor = void (*)(void* context, std::string_view key, const void* value);
   void (*visit)(const void* member, void* context, Visitor visitor) = nullptr;
@@ -94,7 +95,7 @@ struct OneofDescription {
 struct MessageDescription {
   MessageDescription(std::string_view name, std::string_view type, std::string_view doc,
                      std::vector<OneofDescription> oneofs, std::shared_ptr<void> (*make)(),
-                     std::vector<FieldDescription> fields);
+                     std::vector<FieldDescription> fields, void (*normalize)(void* object));
 
   // By snake_case or lowerCamelCase name; null when there is none.
   const FieldDescription* find(std::string_view field_name) const;
@@ -107,6 +108,9 @@ struct MessageDescription {
   std::vector<OneofDescription> oneofs;
   std::shared_ptr<void> (*make)();
   std::vector<FieldDescription> fields;
+  // Moves what deprecated fields say to the fields that replace them, so that nobody else has to know the old ones.
+  // May be null.
+  void (*normalize)(void* object);
 
  private:
   std::vector<std::string> camel_names_;

@@ -98,6 +98,7 @@ struct Member<std::vector<T>> {
     MemberAccess access = accessTo<T>(Shape::kRepeated);
     access.add = [](void* member, std::string_view) -> void* { return &static_cast<M*>(member)->emplace_back(); };
     access.clear = [](void* member) { static_cast<M*>(member)->clear(); };
+    access.remove_last = [](void* member) { static_cast<M*>(member)->pop_back(); };
     access.size = [](const void* member) -> size_t { return static_cast<const M*>(member)->size(); };
     access.visit = [](const void* member, void* context, MemberAccess::Visitor visitor) {
       for (const T& element : *static_cast<const M*>(member)) visitor(context, {}, &element);
@@ -159,8 +160,9 @@ std::shared_ptr<void> makeShared() {
 
 template <typename T>
 MessageDescription message(std::string_view name, std::string_view type, std::string_view doc,
-                           std::vector<OneofDescription> oneofs, std::vector<FieldDescription> fields) {
-  return MessageDescription(name, type, doc, std::move(oneofs), &makeShared<T>, std::move(fields));
+                           std::vector<OneofDescription> oneofs, std::vector<FieldDescription> fields,
+                           void (*normalize)(void* object) = nullptr) {
+  return MessageDescription(name, type, doc, std::move(oneofs), &makeShared<T>, std::move(fields), normalize);
 }
 
 }  // namespace builder

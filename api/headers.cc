@@ -39,6 +39,14 @@ const MessageDescription& describe(const HeaderValueOption*) {
                                             {.deprecated = "append_action"}),
           field<&HeaderValueOption::keep_empty_value>("keep_empty_value",
                                                       "Add the header even when its value turns out empty."),
+      },
+      [](void* object) {
+        auto& option = *static_cast<HeaderValueOption*>(object);
+
+        if (!option.append) return;
+        option.append_action = *option.append ? HeaderValueOption::AppendAction::kAppendIfExistsOrAdd
+                                              : HeaderValueOption::AppendAction::kOverwriteIfExistsOrAdd;
+        option.append.reset();
       });
   return description;
 }

@@ -170,7 +170,7 @@ const MessageDescription& describe(const HttpFilter*) {
           field<&HttpFilter::name>("name", "Its name, for typed_per_filter_config.",
                                    {.required = true, .nonempty = true}),
           field<&HttpFilter::typed_config>("typed_config", "The kind of filter and its settings.",
-                                           {.category = "http"}),
+                                           {.required = true, .category = "http"}),
           field<&HttpFilter::is_optional>("is_optional", "Leave the filter out when it is not known."),
           field<&HttpFilter::disabled>("disabled", "Off unless a route switches it on."),
           unsupported("config_discovery", "extension config discovery"),

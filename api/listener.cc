@@ -1,5 +1,7 @@
 #include "api/listener.h"
 
+#include <utility>
+
 #include "api/description_builder.h"
 
 namespace baton::api {
@@ -65,27 +67,27 @@ const MessageDescription& describe(const OriginalDst*) {
 }
 
 const MessageDescription& describe(const ListenerFilter*) {
-  static const MessageDescription description =
-      message<ListenerFilter>("ListenerFilter", "", "A look at a connection before its filter chain is chosen.", {},
-                              {
-                                  field<&ListenerFilter::name>("name", "Any name."),
-                                  field<&ListenerFilter::typed_config>(
-                                      "typed_config", "The kind of filter and its settings.", {.category = "listener"}),
-                                  unsupported("filter_disabled", "switching listener filters off by match"),
-                                  unsupported("config_discovery", "extension config discovery"),
-                              });
+  static const MessageDescription description = message<ListenerFilter>(
+      "ListenerFilter", "", "A look at a connection before its filter chain is chosen.", {},
+      {
+          field<&ListenerFilter::name>("name", "Any name."),
+          field<&ListenerFilter::typed_config>("typed_config", "The kind of filter and its settings.",
+                                               {.required = true, .category = "listener"}),
+          unsupported("filter_disabled", "switching listener filters off by match"),
+          unsupported("config_discovery", "extension config discovery"),
+      });
   return description;
 }
 
 const MessageDescription& describe(const NetworkFilter*) {
-  static const MessageDescription description =
-      message<NetworkFilter>("NetworkFilter", "", "A filter of a connection.", {},
-                             {
-                                 field<&NetworkFilter::name>("name", "Any name."),
-                                 field<&NetworkFilter::typed_config>(
-                                     "typed_config", "The kind of filter and its settings.", {.category = "network"}),
-                                 unsupported("config_discovery", "extension config discovery"),
-                             });
+  static const MessageDescription description = message<NetworkFilter>(
+      "NetworkFilter", "", "A filter of a connection.", {},
+      {
+          field<&NetworkFilter::name>("name", "Any name."),
+          field<&NetworkFilter::typed_config>("typed_config", "The kind of filter and its settings.",
+                                              {.required = true, .category = "network"}),
+          unsupported("config_discovery", "extension config discovery"),
+      });
   return description;
 }
 
@@ -230,6 +232,24 @@ const MessageDescription& describe(const Listener*) {
           unsupported("internal_listener", "internal listeners"),
           unsupported("filter_chain_matcher", "matcher trees"),
           unsupported("fcds_config", "filter chain discovery"),
+      },
+      [](void* object) {
+        auto& listener = *static_cast<Listener*>(object);
+
+        if (listener.reuse_port) listener.enable_reuse_port = *listener.reuse_port;
+        if (listener.deprecated_v1 && listener.deprecated_v1->bind_to_port) {
+          listener.bind_to_port = *listener.deprecated_v1->bind_to_port;
+        }
+        listener.reuse_port.reset();
+        listener.deprecated_v1.reset();
+        bool use_proxy_proto = false;
+        for (FilterChain& chain : listener.filter_chains) {
+          use_proxy_proto = std::exchange(chain.use_proxy_proto, false) || use_proxy_proto;
+        }
+        if (use_proxy_proto) {
+          listener.listener_filters.insert(listener.listener_filters.begin(),
+                                           {"envoy.filters.listener.proxy_protocol", TypedConfig::of(ProxyProtocol{})});
+        }
       });
   return description;
 }

@@ -149,6 +149,14 @@ const MessageDescription& describe(const Http2ProtocolOptions*) {
           unsupported("max_header_field_size_kb", "a limit for single HTTP/2 headers"),
           unsupported("allow_metadata", "HTTP/2 METADATA frames"),
           unsupported("max_metadata_size", "HTTP/2 METADATA frames"),
+      },
+      [](void* object) {
+        auto& options = *static_cast<Http2ProtocolOptions*>(object);
+
+        if (options.stream_error_on_invalid_http_messaging && !options.override_stream_error_on_invalid_http_message) {
+          options.override_stream_error_on_invalid_http_message = true;
+        }
+        options.stream_error_on_invalid_http_messaging = false;
       });
   return description;
 }

@@ -33,7 +33,8 @@ const MessageDescription& describe(const RetryHostPredicate*) {
       "RetryHostPredicate", "", "Rejects hosts for a retry.", {},
       {
           field<&RetryHostPredicate::name>("name", "Any name.", {.required = true, .nonempty = true}),
-          field<&RetryHostPredicate::typed_config>("typed_config", "The kind of predicate.", {.category = "retryhost"}),
+          field<&RetryHostPredicate::typed_config>("typed_config", "The kind of predicate.",
+                                                   {.required = true, .category = "retryhost"}),
       });
   return description;
 }

@@ -6,6 +6,13 @@ namespace baton::api {
 
 using namespace builder;
 
+namespace {
+
+// Settings outside typed_per_filter_config know no name of their filter; this is the one that Envoy gave it.
+constexpr const char* kCorsFilterName = "envoy.filters.http.cors";
+
+}  // namespace
+
 const MessageDescription& describe(const TlsContextMatchOptions*) {
   static const MessageDescription description = message<TlsContextMatchOptions>(
       "TlsContextMatchOptions", "", "A test of the client's certificate.", {},
@@ -236,7 +243,8 @@ const MessageDescription& describe(const RouteAction*) {
                                                 {.deprecated = "max_stream_duration.grpc_timeout_header_max"}),
           field<&RouteAction::grpc_timeout_offset>("grpc_timeout_offset", "Taken off grpc-timeout.",
                                                    {.deprecated = "max_stream_duration.grpc_timeout_header_offset"}),
-          unsupported("cors", "CORS outside typed_per_filter_config"),
+          field<&RouteAction::cors>("cors", "Cross-origin resource sharing.",
+                                    {.deprecated = "typed_per_filter_config"}),
           unsupported("metadata_match", "subset load balancing"),
           unsupported("rate_limits", "rate limit descriptors"),
           unsupported("include_vh_rate_limits", "rate limit descriptors"),
@@ -252,6 +260,16 @@ const MessageDescription& describe(const RouteAction*) {
           unsupported("retry_policy_typed_config", "retry policy extensions"),
           unsupported("path_rewrite", "path formatters"),
           unsupported("host_rewrite", "host formatters"),
+      },
+      [](void* object) {
+        auto& action = *static_cast<RouteAction*>(object);
+
+        if (!action.max_grpc_timeout) return;
+        if (!action.max_stream_duration) action.max_stream_duration.emplace();
+        action.max_stream_duration->grpc_timeout_header_max = action.max_grpc_timeout;
+        action.max_stream_duration->grpc_timeout_header_offset = action.grpc_timeout_offset;
+        action.max_grpc_timeout.reset();
+        action.grpc_timeout_offset.reset();
       });
   return description;
 }
@@ -324,6 +342,13 @@ const MessageDescription& describe(const Route*) {
           unsupported("tracing", "HTTP tracing"),
           unsupported("filter_action", "filter actions"),
           unsupported("non_forwarding_action", "non-forwarding routes"),
+      },
+      [](void* object) {
+        auto& route = *static_cast<Route*>(object);
+
+        if (!route.route || !route.route->cors) return;
+        route.typed_per_filter_config.emplace(kCorsFilterName, TypedConfig::of(std::move(*route.route->cors)));
+        route.route->cors.reset();
       });
   return description;
 }
@@ -362,7 +387,8 @@ const MessageDescription& describe(const VirtualHost*) {
                                                               "Most bytes of a request that are kept for retries; 64 "
                                                               "KiB when not set (Envoy: the connection's limit)."),
           ignored("metadata"),
-          unsupported("cors", "CORS outside typed_per_filter_config"),
+          field<&VirtualHost::cors>("cors", "Cross-origin resource sharing.",
+                                    {.deprecated = "typed_per_filter_config"}),
           unsupported("virtual_clusters", "virtual clusters"),
           unsupported("rate_limits", "rate limit descriptors"),
           unsupported("include_is_timeout_retry_header", "x-envoy-is-timeout-retry"),
@@ -370,6 +396,13 @@ const MessageDescription& describe(const VirtualHost*) {
           unsupported("matcher", "matcher trees"),
           unsupported("hedge_policy", "hedging"),
           unsupported("retry_policy_typed_config", "retry policy extensions"),
+      },
+      [](void* object) {
+        auto& host = *static_cast<VirtualHost*>(object);
+
+        if (!host.cors) return;
+        host.typed_per_filter_config.emplace(kCorsFilterName, TypedConfig::of(std::move(*host.cors)));
+        host.cors.reset();
       });
   return description;
 }

@@ -10,6 +10,7 @@
 #include "api/access_log.h"
 #include "api/data_source.h"
 #include "api/headers.h"
+#include "api/http_filters.h"
 #include "api/retry_policy.h"
 #include "api/runtime.h"
 #include "api/string_matcher.h"
@@ -146,6 +147,7 @@ struct RouteAction {
   std::optional<MaxStreamDuration> max_stream_duration;
   std::optional<Milliseconds> max_grpc_timeout;
   std::optional<Milliseconds> grpc_timeout_offset;
+  std::optional<CorsPolicy> cors;
 };
 
 // Answers with a redirect.
@@ -206,6 +208,7 @@ struct VirtualHost {
   std::vector<std::string> response_headers_to_remove;
   std::map<std::string, TypedConfig> typed_per_filter_config;
   std::optional<RetryPolicy> retry_policy;
+  std::optional<CorsPolicy> cors;
   std::vector<RequestMirrorPolicy> request_mirror_policies;
   bool include_request_attempt_count = false;
   bool include_attempt_count_in_response = false;

@@ -85,6 +85,27 @@ const MessageDescription& describe(const HeaderMatcher*) {
           field<&HeaderMatcher::safe_regex_match>(
               "safe_regex_match", "The value matches this expression.",
               {.oneof = "header_match_specifier", .deprecated = "string_match.safe_regex"}),
+      },
+      [](void* object) {
+        auto& header = *static_cast<HeaderMatcher*>(object);
+
+        StringMatcher string;
+        if (header.exact_match) {
+          string.exact = header.exact_match;
+        } else if (header.prefix_match) {
+          string.prefix = header.prefix_match;
+        } else if (header.suffix_match) {
+          string.suffix = header.suffix_match;
+        } else if (header.contains_match) {
+          string.contains = header.contains_match;
+        } else if (header.safe_regex_match) {
+          string.safe_regex = header.safe_regex_match;
+        } else {
+          return;
+        }
+        header.string_match = std::move(string);
+        header.exact_match = header.prefix_match = header.suffix_match = header.contains_match = std::nullopt;
+        header.safe_regex_match.reset();
       });
   return description;
 }

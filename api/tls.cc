@@ -103,6 +103,17 @@ const MessageDescription& describe(const CertificateValidationContext*) {
           unsupported("custom_validator_config", "custom certificate validators"),
           unsupported("ca_certificate_provider_instance", "certificate providers"),
           unsupported("require_signed_certificate_timestamp", "signed certificate timestamps"),
+      },
+      [](void* object) {
+        auto& context = *static_cast<CertificateValidationContext*>(object);
+
+        using SanType = SubjectAltNameMatcher::SanType;
+        for (const StringMatcher& matcher : context.match_subject_alt_names) {
+          for (const SanType type : {SanType::kDns, SanType::kUri, SanType::kEmail, SanType::kIpAddress}) {
+            context.match_typed_subject_alt_names.push_back({type, matcher});
+          }
+        }
+        context.match_subject_alt_names.clear();
       });
   return description;
 }
@@ -213,7 +224,7 @@ const MessageDescription& describe(const TransportSocket*) {
       {
           field<&TransportSocket::name>("name", "Any name."),
           field<&TransportSocket::typed_config>("typed_config", "The kind of transport and its settings.",
-                                                {.category = "transport"}),
+                                                {.required = true, .category = "transport"}),
       });
   return description;
 }

@@ -1,0 +1,93 @@
+#include "api/extensions.h"
+
+#include <cassert>
+
+#include "api/access_log.h"
+#include "api/cluster.h"
+#include "api/description.h"
+#include "api/http_connection_manager.h"
+#include "api/http_filters.h"
+#include "api/listener.h"
+#include "api/retry_policy.h"
+#include "api/tcp_proxy.h"
+#include "api/tls.h"
+
+namespace baton::api {
+namespace {
+
+template <typename T>
+Extension extension(std::string_view legacy_name = {}) {
+  return {&describe(static_cast<const T*>(nullptr)), legacy_name};
+}
+
+std::vector<ExtensionCategory> makeCategories() {
+  return {
+      {"network",
+       "network filter",
+       {extension<HttpConnectionManager>(), extension<TcpProxy>(), extension<NetworkDirectResponse>(),
+        extension<Echo>("envoy.filters.network.echo")},
+       {"envoy.extensions.filters.network."}},
+      {"listener",
+       "listener filter",
+       {extension<TlsInspector>("envoy.filters.listener.tls_inspector"),
+        extension<ProxyProtocol>("envoy.filters.listener.proxy_protocol"),
+        extension<OriginalDst>("envoy.filters.listener.original_dst"),
+        extension<HttpInspector>("envoy.filters.listener.http_inspector")},
+       {"envoy.extensions.filters.listener.", "envoy.extensions.filters.udp."}},
+      {"transport",
+       "transport socket",
+       {extension<DownstreamTlsContext>(), extension<UpstreamTlsContext>(),
+        extension<RawBuffer>("envoy.transport_sockets.raw_buffer")},
+       {"envoy.extensions.transport_sockets."}},
+      {"http",
+       "HTTP filter",
+       {extension<Router>("envoy.filters.http.router"), extension<Cors>("envoy.filters.http.cors"),
+        extension<HealthCheckFilter>(), extension<LocalRateLimit>(), extension<Buffer>()},
+       {"envoy.extensions.filters.http."}},
+      {"perroute",
+       "setting of a filter for a route",
+       {extension<CorsPolicy>(), extension<LocalRateLimit>(), extension<BufferPerRoute>(), extension<FilterConfig>()},
+       {"envoy.extensions.filters.http."}},
+      {"accesslog",
+       "access log",
+       {extension<FileAccessLog>(), extension<StdoutAccessLog>("envoy.access_loggers.stdout"),
+        extension<StderrAccessLog>("envoy.access_loggers.stderr")},
+       {"envoy.extensions.access_loggers."}},
+      {"retryhost",
+       "retry host predicate",
+       {extension<PreviousHostsPredicate>("envoy.retry_host_predicates.previous_hosts")},
+       {"envoy.extensions.retry."}},
+      {"upstreamopts", "upstream protocol option", {extension<UpstreamHttpOptions>()}, {"envoy.extensions.upstreams."}},
+  };
+}
+
+}  // namespace
+
+const MessageDescription* ExtensionCategory::find(std::string_view type) const {
+  for (const Extension& extension : extensions) {
+    if (extension.description->type == type) return extension.description;
+  }
+  return nullptr;
+}
+
+const MessageDescription* ExtensionCategory::findLegacy(std::string_view extension_name) const {
+  for (const Extension& extension : extensions) {
+    if (!extension.legacy_name.empty() && extension.legacy_name == extension_name) return extension.description;
+  }
+  return nullptr;
+}
+
+const std::vector<ExtensionCategory>& extensionCategories() {
+  static const std::vector<ExtensionCategory> categories = makeCategories();
+  return categories;
+}
+
+const ExtensionCategory& extensionCategory(std::string_view name) {
+  for (const ExtensionCategory& category : extensionCategories()) {
+    if (category.name == name) return category;
+  }
+  assert(false && "no such category of extensions");
+  return extensionCategories().front();
+}
+
+}  // namespace baton::api
