@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <variant>
 #include <vector>
 
 #include "source/access_log/escape.h"
 #include "source/access_log/operators.h"
+#include "source/config/data_source.h"
 
 namespace baton::access_log {
 namespace {
@@ -198,20 +196,6 @@ bool formatJson(const JsonNode& node, const FormatContext& context, bool omit_un
   return true;
 }
 
-Result<std::string> readText(const api::DataSource& source) {
-  if (source.inline_string) return *source.inline_string;
-  if (source.inline_bytes) return *source.inline_bytes;
-  if (source.environment_variable) {
-    const char* value = ::getenv(source.environment_variable->c_str());
-    if (value != nullptr) return std::string(value);
-    return Error{ErrorCode::kNotFound, "the environment variable " + *source.environment_variable + " is not set"};
-  }
-  if (!source.filename) return Error{ErrorCode::kInvalidArgument, "expected a file name, a string or a variable"};
-  std::ifstream file(*source.filename, std::ios::binary);
-  if (!file) return base::systemError("opening " + *source.filename);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 }  // namespace
 
 struct Formatter::Program {
@@ -254,7 +238,7 @@ Result<Formatter> Formatter::build(const api::SubstitutionFormatString& config) 
   } else {
     std::string text = config.text_format.value_or("");
     if (config.text_format_source) {
-      auto read = readText(*config.text_format_source);
+      auto read = config::readDataSource(*config.text_format_source);
       if (!read) return Error{read.error().code, "text_format_source: " + read.error().message};
       text = std::move(*read);
     }

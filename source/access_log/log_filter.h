@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/access_log.h"
+
 #include "source/access_log/formatter.h"
 #include "source/base/result.h"
 #include "source/base/runtime.h"
