@@ -83,6 +83,9 @@ struct StreamOptions {
   Priority priority = Priority::kDefault;
   // The downstream's protocol, for use_downstream_protocol_config.
   http::Protocol downstream_protocol = http::Protocol::kHttp11;
+  // Not a connection that has carried a request before: the request failed on such a one, because its server had just
+  // closed it.
+  bool fresh_connection = false;
 };
 
 class WorkerCluster {
