@@ -15,6 +15,7 @@
 #include "source/http/http2/settings.h"
 #include "source/http/http2/stats.h"
 #include "source/network/address.h"
+#include "source/network/socket.h"
 #include "source/network/transport_factory.h"
 #include "source/stats/store.h"
 #include "source/upstream/circuit_breakers.h"
@@ -73,12 +74,11 @@ struct ClusterInfo {
   // Null in tests means plain.
   std::shared_ptr<const network::TransportFactory> transport;
   bool transport_has_alpn = false;  // the configuration lists protocols itself
-  // Source address, keepalive and socket options, applied to each new socket; may be empty.
-  std::function<base::Result<void>(int fd, const network::Address& to)> prepare_socket;
+  // Source address, keepalive and options of each new socket.
+  network::UpstreamSocketSettings socket;
 
   bool close_connections_on_host_health_failure = false;
   bool close_connections_on_host_set_change = false;
-  bool has_active_health_checks = false;
 
   // Null without outlier detection.
   std::shared_ptr<const OutlierReporting> outlier;
@@ -88,6 +88,10 @@ struct ClusterInfo {
   std::optional<stats::Scope> scope;
   // Shared by all workers, changes all the time.
   mutable CircuitBreakers breakers;
+
+  // What Connection::connect() wants: prepares a new socket, counts when it can't. Empty when there is nothing to do.
+  // Must not outlive the info.
+  std::function<base::Result<void>(int fd)> socketPreparation() const;
 
   ClusterInfo() = default;
   ClusterInfo(std::string cluster_name, std::string alt_stat_name, stats::Store& store)

@@ -23,7 +23,15 @@ PoolProtocol protocolFor(const ClusterInfo& info, http::Protocol downstream) {
   return PoolProtocol::kHttp1;
 }
 
-void stoppedConnecting(const ClusterInfo& info, Host& host) {
+std::unique_ptr<network::Transport> makeTransport(const ClusterInfo& info, const Host& host) {
+  if (!info.transport) return network::makePlainTransport();
+  network::TransportFactory::CreateOptions options;
+  options.host_name = host.hostname;
+  return info.transport->create(options);
+}
+
+// What is counted for a connection's life is given back.
+void releaseConnection(const ClusterInfo& info, Host& host) {
   info.stats.upstream_cx_active.sub();
   info.stats.upstream_cx_destroy.add();
   host.active_connections.fetch_sub(1, std::memory_order_relaxed);
@@ -43,18 +51,10 @@ class PooledCluster::TcpAttempt final : public PendingConnection,
   void start() {
     const ClusterInfo& info = *cluster_.info_;
     connection_ = std::make_unique<network::Connection>(
-        cluster_.context_.loop, info.transport ? info.transport->create() : network::makePlainTransport(),
+        cluster_.context_.loop, makeTransport(info, *host_),
         network::ConnectionSettings{.buffer_limit_bytes = info.buffer_limit_bytes});
     connection_->setHandler(*this);
-    std::function<base::Result<void>(int)> prepare;
-    if (info.prepare_socket) {
-      prepare = [this](int fd) {
-        auto prepared = cluster_.info_->prepare_socket(fd, host_->address);
-        if (!prepared) cluster_.info_->stats.bind_errors.add();
-        return prepared;
-      };
-    }
-    connection_->connect(host_->address, info.connect_timeout, prepare);
+    connection_->connect(host_->address, info.connect_timeout, info.socketPreparation());
   }
 
   void cancel() override {
@@ -74,7 +74,7 @@ class PooledCluster::TcpAttempt final : public PendingConnection,
   size_t onData(std::string_view, bool) override { return 0; }
   void onClosed(network::CloseReason reason) override {
     ClusterStats& stats = cluster_.info_->stats;
-    stoppedConnecting(*cluster_.info_, *host_);
+    releaseConnection(*cluster_.info_, *host_);
     const std::string reason_text = connection_->info().transport_failure_reason;
     cluster_.context_.loop.deleteLater(std::move(connection_));
     finish();
@@ -167,7 +167,7 @@ PendingConnection* PooledCluster::newConnection(Priority, const LoadBalancerCont
 
 void PooledCluster::connectionEnded(const Host& host) {
   --tcp_connections_;
-  stoppedConnecting(*info_, const_cast<Host&>(host));
+  releaseConnection(*info_, const_cast<Host&>(host));
 }
 
 void PooledCluster::report(Host& host, HostOutcome outcome, int) {

@@ -9,9 +9,10 @@ namespace baton::upstream {
 
 namespace {
 
-std::unique_ptr<network::Transport> makeTransport(const ClusterInfo& info, const PoolKey& key) {
+std::unique_ptr<network::Transport> makeTransport(const ClusterInfo& info, const Host& host, const PoolKey& key) {
   if (!info.transport) return network::makePlainTransport();
   network::TransportFactory::CreateOptions options;
+  options.host_name = host.hostname;
   if (!key.server_name.empty()) {
     if (info.auto_sni) options.server_name = key.server_name;
     if (info.auto_san_validation) options.verify_subject_names = {key.server_name};
@@ -31,24 +32,14 @@ uint64_t millisecondsSince(base::MonotonicTime start, base::MonotonicTime now) {
 
 PooledConnection::PooledConnection(HttpPool& pool)
     : pool_(pool),
-      connection_(pool.context_.loop, makeTransport(*pool.info_, pool.key_),
+      connection_(pool.context_.loop, makeTransport(*pool.info_, *pool.host_, pool.key_),
                   network::ConnectionSettings{.buffer_limit_bytes = pool.info_->buffer_limit_bytes}) {
   info().stats.upstream_cx_total.add();
   info().stats.upstream_cx_active.add();
   pool_.host_->total_connections.fetch_add(1, std::memory_order_relaxed);
   pool_.host_->active_connections.fetch_add(1, std::memory_order_relaxed);
   connection_.setHandler(*this);
-  const ClusterInfo& cluster = info();
-  const network::Address& to = pool_.host_->address;
-  std::function<base::Result<void>(int)> prepare;
-  if (cluster.prepare_socket) {
-    prepare = [&cluster, &to](int fd) {
-      auto prepared = cluster.prepare_socket(fd, to);
-      if (!prepared) cluster.stats.bind_errors.add();
-      return prepared;
-    };
-  }
-  connection_.connect(to, cluster.connect_timeout, prepare);
+  connection_.connect(pool_.host_->address, info().connect_timeout, info().socketPreparation());
 }
 
 PooledConnection::~PooledConnection() = default;
