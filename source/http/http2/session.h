@@ -7,8 +7,10 @@
 // read stalls only itself, until what such streams hold together reaches the size of the connection's window.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -50,7 +52,7 @@ class Session final : private event::EndOfTurnTask {
   void onConnectionBelowLowWatermark();
   void noticeOfDrain();
   void goAway();
-  size_t activeStreams() const { return live_streams_; }
+  size_t activeStreams() const { return terminated_ ? 0 : live_streams_; }
   std::string_view errorDetails() const { return error_details_; }
 
   // Client.
@@ -63,7 +65,8 @@ class Session final : private event::EndOfTurnTask {
   Side side() const { return side_; }
   const Http2Settings& settings() const { return settings_; }
   const Http2Stats& stats() const { return stats_; }
-  FloodGuard& floodGuard() { return flood_guard_; }
+  // A message that breaks the rules of RFC 9113 8 in a way that nghttp2 does not see.
+  void onMalformedMessage(Stream& stream, std::string_view details);
   base::MonotonicTime now() const { return loop_.now(); }
 
  private:
@@ -80,19 +83,22 @@ class Session final : private event::EndOfTurnTask {
   // What must wait until nghttp2 is not on the stack: watermarks, held data, resets.
   void noticeSoon(Stream& stream);
   void deliverNotices();
-  void settle();
   void writeFrames(std::string_view bytes);
 
-  // Remembers a breach; dispatch() then ends the connection.
-  int violate(Flood flood);
+  // Remember a breach of the protocol or of a limit; dispatch() then ends the connection.
+  int breach(uint32_t error_code, std::string_view details);
+  int breach(Flood flood);
+  // A breach that is forgiven a number of times.
+  int glitch();
   void terminate(uint32_t error_code, StreamReset reason, std::string_view details);
   void failStreams(StreamReset reason, std::string_view details);
   void mustClose();
-  void checkFinished();
+  // True when the session has nothing more to do, and the connection is to be closed.
+  bool checkFinished();
 
   Stream& newStream(int32_t id);
-  void streamClosed(Stream& stream, uint32_t error_code);
   void release(Stream& stream);
+  void requestNotSent(int32_t id);
   void recycleReleased();
 
   void hold(size_t bytes);
@@ -109,10 +115,18 @@ class Session final : private event::EndOfTurnTask {
   void armTimer();
   void sendPing();
 
-  // What became of a stream that is closed, for frames that come late.
-  enum class Past { kUnknown, kEndedByPeer, kResetByUs };
-  Past pastOf(int32_t id) const;
-  void remember(int32_t id, bool ended_by_peer);
+  // Streams that closed lately, for frames that come late: RFC 9113 5.1 wants them to be ignored when the reset was
+  // ours, and an error when the peer itself had ended the stream.
+  class RecentStreams {
+   public:
+    void add(int32_t id) { ids_[next_++ % ids_.size()] = id; }
+    bool contains(int32_t id) const { return std::find(ids_.begin(), ids_.end(), id) != ids_.end(); }
+
+   private:
+    std::array<int32_t, 128> ids_{};
+    size_t next_ = 0;
+  };
+  int checkLateFrame(const nghttp2_frame_hd& frame);
 
   const Side side_;
   Role& role_;
@@ -138,7 +152,7 @@ class Session final : private event::EndOfTurnTask {
   nghttp2_frame_hd frame_{};
   size_t frame_left_ = 0;
   Stream* header_stream_ = nullptr;
-  bool late_frame_checked_ = false;
+  uint64_t settings_frames_ = 0;
 
   bool dispatching_ = false;
   bool flushing_ = false;
@@ -152,15 +166,16 @@ class Session final : private event::EndOfTurnTask {
   bool terminated_ = false;  // no stream is left and none will be
   bool must_close_told_ = false;
   uint32_t goaway_error_sent_ = 0;
-  Flood violation_ = Flood::kNone;
+  struct Breach {
+    uint32_t error_code;
+    StreamReset reason;
+    std::string_view details;
+  };
+  std::optional<Breach> breach_;
   std::string_view error_details_;
 
-  struct PastStream {
-    int32_t id = 0;
-    bool ended_by_peer = false;
-  };
-  std::array<PastStream, 64> past_{};
-  size_t past_next_ = 0;
+  RecentStreams ended_by_peer_;
+  RecentStreams reset_by_us_;
 
   event::Timer timer_;
   base::MonotonicTime timer_due_ = base::MonotonicTime::max();
