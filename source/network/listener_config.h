@@ -87,7 +87,7 @@ struct ListenerConfig {
   std::vector<ListenSettings> addresses;
   std::string stat_prefix;
   stats::Scope scope;
-  mutable ListenerStats stats;
+  ListenerStats stats;
   std::vector<FilterChain> chains;
   std::optional<FilterChain> default_chain;
   FilterChainMatcher matcher;

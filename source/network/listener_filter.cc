@@ -60,7 +60,7 @@ struct TlsInspectorFactory final : public ListenerFilterFactory {
 
   const size_t max_bytes;
   const bool close_on_errors;
-  mutable stats::Counter tls_found, tls_not_found, too_large, sni_found, sni_not_found, alpn_found, alpn_not_found;
+  stats::Counter tls_found, tls_not_found, too_large, sni_found, sni_not_found, alpn_found, alpn_not_found;
 };
 
 Verdict TlsInspectorFilter::look(AcceptedSocket& socket) {
@@ -112,7 +112,7 @@ struct ProxyProtocolFactory final : public ListenerFilterFactory {
   struct VersionStats {
     explicit VersionStats(const stats::Scope& scope)
         : found(scope.counter("found")), disallowed(scope.counter("disallowed")), error(scope.counter("error")) {}
-    mutable stats::Counter found, disallowed, error;
+    stats::Counter found, disallowed, error;
   };
 
   ProxyProtocolFactory(const api::ProxyProtocol& settings, const stats::Scope& scope)
@@ -129,7 +129,7 @@ struct ProxyProtocolFactory final : public ListenerFilterFactory {
 
   const bool optional;
   std::array<bool, 2> disallowed{};
-  mutable stats::Counter not_found_allowed, not_found_disallowed;
+  stats::Counter not_found_allowed, not_found_disallowed;
   std::array<VersionStats, 2> versions;
 };
 
@@ -195,7 +195,7 @@ struct HttpInspectorFactory final : public ListenerFilterFactory {
         http_not_found(scope.counter("http_not_found")) {}
   std::unique_ptr<ListenerFilter> create() const override { return std::make_unique<HttpInspectorFilter>(*this); }
 
-  mutable stats::Counter http10_found, http11_found, http2_found, http_not_found;
+  stats::Counter http10_found, http11_found, http2_found, http_not_found;
 };
 
 Verdict HttpInspectorFilter::look(AcceptedSocket& socket) {
