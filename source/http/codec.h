@@ -125,6 +125,8 @@ class CodecHandler {
   // The connection must be closed once everything written is flushed: after this response no other can follow, or a
   // stream was reset. May be called inside any call of the codec or of a StreamSender.
   virtual void onConnectionMustClose() = 0;
+  // HTTP/1.1: our direction of a tunnel has ended while the peer's goes on: Connection::endWrite().
+  virtual void onTunnelSendingEnded() { onConnectionMustClose(); }
   // The peer's GOAWAY (HTTP/2). No new streams; existing ones go on.
   virtual void onGoAway() {}
   // A paused dispatch() may go on: the owner offers the unconsumed bytes again from the loop, not from inside.
@@ -139,7 +141,8 @@ class ServerCodecHandler : public CodecHandler {
   // A request begins. The receiver gets its headers next (or onReset). Never null.
   virtual StreamReceiver& onNewStream(StreamSender& sender) = 0;
   // Instead of headers for the newest stream: the request is refused with this error. The user answers on the sender
-  // (sendHeaders with end or data); for HTTP/1.1 the connection closes afterwards.
+  // (sendHeaders with end or data); for HTTP/1.1 the connection closes afterwards. Also said when the body of a request
+  // whose headers came breaks the protocol of HTTP/1.1 while the response has not begun: no more of it will come.
   virtual void onRequestError(StreamSender& sender, const RequestError& error) = 0;
 
  protected:
