@@ -1,0 +1,335 @@
+// Parent and child in one process, over a socketpair, on one loop: every step, refusal, deadline and end of channel.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "source/server/hot_restart/child_side.h"
+#include "source/server/hot_restart/parent_side.h"
+
+namespace baton::server::hot_restart {
+namespace {
+
+using std::chrono::milliseconds;
+
+class FakeParentServer final : public ParentServer {
+ public:
+  Inventory inventory() override { return own; }
+  std::vector<HandedSocket> duplicateSockets() override {
+    std::vector<HandedSocket> sockets;
+    for (uint32_t i = 0; i < socket_count; ++i) {
+      HandedSocket socket;
+      socket.address = "127.0.0.1:" + std::to_string(10000 + i);
+      socket.worker = i % 2;
+      socket.fd = network::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      sockets.push_back(std::move(socket));
+    }
+    return sockets;
+  }
+  std::vector<StatePart> exportState() override { return {{"keys", std::string("a\0b", 3)}, {"health", ""}}; }
+  std::vector<StatValue> exportStats() override { return {{"counter", false, 12}, {"gauge", true, 3}}; }
+  int duplicateStatsRegion() override { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+  void stopAccepting() override {
+    accepting = false;
+    log += "stop ";
+  }
+  void resumeAccepting() override {
+    accepting = true;
+    log += "resume ";
+  }
+  void startDrain() override {
+    draining = true;
+    log += "drain ";
+  }
+  DrainStatus drainStatus() override { return {42, 5, milliseconds(1000)}; }
+  void endNow(const std::string&) override { log += "end "; }
+  void endOldestGeneration() override { log += "end-oldest "; }
+
+  Inventory own;
+  uint32_t socket_count = 150;
+  bool accepting = true;
+  bool draining = false;
+  std::string log;
+};
+
+class SidesTest : public testing::Test {
+ protected:
+  SidesTest() {
+    options_.step_timeout = milliseconds(2000);
+    options_.probation_time = milliseconds(50);
+  }
+
+  void makeParent() {
+    parent_ = std::make_unique<ParentSide>(loop_, server_, ParentIdentity{4, "1.2.3", layout_}, options_,
+                                           ParentStats{[this] { ++rollbacks_; }, [this] { ++refusals_; },
+                                                       [this] { ++completed_; }});
+  }
+
+  // Connects a new child to the parent; the parent's end of the socketpair goes in as from the restart socket.
+  network::Fd connectChild() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    parent_->onChild(network::Fd(ends[0]));
+    return network::Fd(ends[1]);
+  }
+
+  std::unique_ptr<ChildSide> makeChild() {
+    ChildSide::Events events;
+    events.parent_gone = [this] { child_log_ += "parent-gone "; };
+    events.dismissed = [this](const std::string&) { child_log_ += "dismissed "; };
+    events.probation_over = [this] { child_log_ += "probation-over "; };
+    events.stats = [this](const std::vector<StatValue>& values) { stats_ = values; };
+    return std::make_unique<ChildSide>(loop_, options_, events);
+  }
+
+  // Everything up to and including COMMIT.
+  std::unique_ptr<ChildSide> takeOver() {
+    makeParent();
+    auto child = makeChild();
+    EXPECT_TRUE(child->hello(connectChild(), std::nullopt, "1.2.4", layout_).ok());
+    EXPECT_TRUE(child->listeners().ok());
+    EXPECT_TRUE(child->state().ok());
+    EXPECT_TRUE(child->ready().ok());
+    return child;
+  }
+
+  event::Loop loop_;
+  RestartOptions options_;
+  FakeParentServer server_;
+  std::string layout_ = "1.16384.256";
+  std::unique_ptr<ParentSide> parent_;
+  std::string child_log_;
+  std::vector<StatValue> stats_;
+  int rollbacks_ = 0;
+  int refusals_ = 0;
+  int completed_ = 0;
+};
+
+TEST_F(SidesTest, TheWholeSequenceEndsWithADrainingParent) {
+  server_.own.listeners = {"127.0.0.1:80", "127.0.0.1:443"};
+  server_.own.open_file_limit = 1000;
+  makeParent();
+  auto child = makeChild();
+  auto welcome = child->hello(connectChild(), 5, "1.2.4", layout_);
+  ASSERT_TRUE(welcome.ok()) << welcome.error().message;
+  EXPECT_EQ(welcome->parent_epoch, 4u);
+  EXPECT_EQ(welcome->parent_pid, ::getpid());
+  EXPECT_EQ(welcome->parent_version, "1.2.3");
+  EXPECT_TRUE(welcome->stats_region);
+
+  Inventory own;
+  own.listeners = {"127.0.0.1:443"};
+  own.open_file_limit = 1000;
+  const auto losses = child->parity(own);
+  ASSERT_TRUE(losses.ok());
+  EXPECT_EQ(*losses, std::vector<std::string>{"listener 127.0.0.1:80 is not in the new configuration"});
+
+  auto sockets = child->listeners();
+  ASSERT_TRUE(sockets.ok()) << sockets.error().message;
+  ASSERT_EQ(sockets->size(), 150u) << "three batches";
+  EXPECT_EQ((*sockets)[149].address, "127.0.0.1:10149");
+  EXPECT_EQ((*sockets)[149].worker, 1u);
+  EXPECT_GE((*sockets)[149].fd.get(), 0);
+
+  const auto state = child->state();
+  ASSERT_TRUE(state.ok());
+  ASSERT_EQ(state->size(), 2u);
+  EXPECT_EQ((*state)[0].value, std::string("a\0b", 3));
+
+  EXPECT_TRUE(server_.accepting);
+  ASSERT_TRUE(child->ready().ok());
+  EXPECT_FALSE(server_.accepting);
+  EXPECT_EQ(child->state(), ChildSide::State::kProbation);
+  EXPECT_FALSE(server_.draining) << "nothing that can't be taken back happens in probation";
+
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining && child->parentStatus().has_value(); }));
+  EXPECT_EQ(child_log_, "probation-over ");
+  EXPECT_EQ(child->parentStatus()->drain.connections, 42u);
+  EXPECT_EQ(completed_, 1);
+  EXPECT_EQ(rollbacks_, 0);
+}
+
+TEST_F(SidesTest, AnEpochThatDoesNotFollowIsRefused) {
+  makeParent();
+  auto child = makeChild();
+  const auto welcome = child->hello(connectChild(), 9, "1.2.4", layout_);
+  ASSERT_FALSE(welcome.ok());
+  EXPECT_EQ(welcome.error().message, "refused by the parent: restart epoch 9 is not the parent's epoch 4 + 1");
+  EXPECT_EQ(parent_->state(), ParentSide::State::kAlone);
+  EXPECT_EQ(refusals_, 1);
+  EXPECT_TRUE(server_.accepting);
+}
+
+TEST_F(SidesTest, ASecondChildIsRefusedWhileOneIsThere) {
+  makeParent();
+  auto first = makeChild();
+  ASSERT_TRUE(first->hello(connectChild(), std::nullopt, "1", layout_).ok());
+  auto second = makeChild();
+  const auto welcome = second->hello(connectChild(), std::nullopt, "1", layout_);
+  ASSERT_FALSE(welcome.ok());
+  EXPECT_EQ(welcome.error().message, "refused by the parent: another restart is under way");
+  EXPECT_TRUE(first->listeners().ok()) << "the first one is not disturbed";
+}
+
+TEST_F(SidesTest, ARestartLockEndsWithTheChild) {
+  makeParent();
+  {
+    auto first = makeChild();
+    ASSERT_TRUE(first->hello(connectChild(), std::nullopt, "1", layout_).ok());
+  }
+  ASSERT_TRUE(loop_.runUntil([&] { return parent_->state() == ParentSide::State::kAlone; }));
+  auto second = makeChild();
+  EXPECT_TRUE(second->hello(connectChild(), std::nullopt, "1", layout_).ok());
+  EXPECT_EQ(server_.log, "") << "nothing had changed";
+}
+
+TEST_F(SidesTest, AnotherProtocolIsRefused) {
+  makeParent();
+  network::Fd socket = connectChild();
+  Message hello{MessageType::kHello, {}, {}};
+  hello.fields.add(Tag::kProtocol, uint64_t{99});
+  const std::string packet = encode(hello);
+  ASSERT_EQ(::send(socket.get(), packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+  ASSERT_TRUE(loop_.runUntil([&] { return refusals_ == 1; }));
+  char buffer[1024];
+  const ssize_t got = ::recv(socket.get(), buffer, sizeof(buffer), 0);
+  ASSERT_GT(got, 0);
+  const auto answer = decode({buffer, static_cast<size_t>(got)}, {});
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->fields.text(Tag::kReason), "hot restart protocol 99 does not fit the parent's 1");
+}
+
+TEST_F(SidesTest, AChildThatDiesInProbationIsRolledBackAtOnce) {
+  options_.probation_time = std::chrono::seconds(60);
+  auto child = takeOver();
+  EXPECT_FALSE(server_.accepting);
+  child.reset();
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.accepting; }));
+  EXPECT_EQ(rollbacks_, 1);
+  EXPECT_EQ(parent_->state(), ParentSide::State::kAlone);
+  auto next = makeChild();
+  EXPECT_TRUE(next->hello(connectChild(), std::nullopt, "1", layout_).ok()) << "the next attempt is welcome";
+}
+
+TEST_F(SidesTest, AChildThatAsksForItIsRolledBack) {
+  options_.probation_time = std::chrono::seconds(60);
+  auto child = takeOver();
+  child->abort("its smoke test failed");
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.accepting; }));
+  EXPECT_EQ(rollbacks_, 1);
+}
+
+TEST_F(SidesTest, ASilentChildInProbationIsRolledBackAfterTheDeadline) {
+  options_.step_timeout = milliseconds(300);
+  makeParent();
+  network::Fd socket = connectChild();
+  const auto say = [&](MessageType type) {
+    Message message{type, {}, {}};
+    message.fields.add(Tag::kProtocol, kProtocolVersion).add(Tag::kMilliseconds, uint64_t{60'000});
+    const std::string packet = encode(message);
+    EXPECT_EQ(::send(socket.get(), packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+  };
+  // The child's pid is ours in this test; a real one would be killed. So the deadline is watched up to that point only.
+  say(MessageType::kHello);
+  ASSERT_TRUE(loop_.runUntil([&] { return parent_->state() == ParentSide::State::kHandover; }));
+  say(MessageType::kHeartbeat);
+  ASSERT_TRUE(loop_.runUntil([&] { return true; }));
+  EXPECT_EQ(parent_->state(), ParentSide::State::kHandover);
+}
+
+TEST_F(SidesTest, AChildThatSaysNothingAfterConnectingIsForgotten) {
+  options_.step_timeout = milliseconds(100);
+  makeParent();
+  const network::Fd socket = connectChild();
+  ASSERT_TRUE(loop_.runUntil([&] { return parent_->state() == ParentSide::State::kAlone; }));
+  EXPECT_EQ(server_.log, "");
+}
+
+TEST_F(SidesTest, AParentThatDoesNotAnswerIsGivenUpAfterTheDeadline) {
+  options_.step_timeout = milliseconds(100);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  const network::Fd silent(ends[0]);
+  auto child = makeChild();
+  const auto welcome = child->hello(network::Fd(ends[1]), std::nullopt, "1", layout_);
+  ASSERT_FALSE(welcome.ok());
+  EXPECT_EQ(welcome.error().code, base::ErrorCode::kTimeout);
+  EXPECT_EQ(welcome.error().message, "the parent did not answer HELLO within 100 ms");
+}
+
+TEST_F(SidesTest, AParentThatCallsItOffEndsTheChild) {
+  makeParent();
+  auto child = makeChild();
+  ASSERT_TRUE(child->hello(connectChild(), std::nullopt, "1", layout_).ok());
+  parent_.reset();  // its channel closes while its process (ours) lives on
+  const auto sockets = child->listeners();
+  ASSERT_FALSE(sockets.ok());
+  EXPECT_EQ(sockets.error().code, base::ErrorCode::kInvalidArgument);
+}
+
+TEST_F(SidesTest, DifferentLayoutsCarryStatsByMessages) {
+  makeParent();
+  auto child = makeChild();
+  const auto welcome = child->hello(connectChild(), std::nullopt, "1", "1.99.256");
+  ASSERT_TRUE(welcome.ok());
+  EXPECT_FALSE(welcome->stats_region);
+  ASSERT_TRUE(child->listeners().ok());
+  ASSERT_TRUE(child->state().ok());
+  ASSERT_EQ(stats_.size(), 2u);
+  EXPECT_EQ(stats_[0].name, "counter");
+  EXPECT_EQ(stats_[0].value, 12u);
+  EXPECT_TRUE(stats_[1].gauge);
+}
+
+TEST_F(SidesTest, TheOldestGenerationEndsWhenAFifthWouldCome) {
+  makeParent();
+  parent_->setGenerationCount([] { return kMaxGenerations; });
+  auto child = makeChild();
+  ASSERT_TRUE(child->hello(connectChild(), std::nullopt, "1", layout_).ok());
+  EXPECT_EQ(server_.log, "end-oldest ");
+}
+
+TEST_F(SidesTest, TheChildMayEndADrainingParent) {
+  auto child = takeOver();
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining; }));
+  child->endParent();
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.log == "stop drain end "; }));
+}
+
+TEST_F(SidesTest, WithoutProbationTheDrainBeginsAtOnce) {
+  options_.probation_time = milliseconds(0);
+  auto child = takeOver();
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining; }, std::chrono::seconds(5)));
+}
+
+TEST(InventoryTest, TooFewDescriptorsForTheSocketsToComeIsALoss) {
+  Inventory parent;
+  parent.open_file_limit = 1024;
+  parent.sockets = 300;
+  Inventory child;
+  child.open_file_limit = 256;
+  const auto losses = compareInventories(parent, child);
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0], "open-file limit is 256, was 1024");
+  EXPECT_EQ(losses[1], "open-file limit 256 is too low for the 300 sockets to come");
+}
+
+TEST(InventoryTest, LostClustersEndpointsAndTlsAreNamed) {
+  Inventory parent;
+  parent.listeners = parent.tls_listeners = {"0.0.0.0:443"};
+  parent.healthy_endpoints = {{"web", 3}, {"api", 2}};
+  Inventory child;
+  child.listeners = {"0.0.0.0:443"};
+  child.healthy_endpoints = {{"web", 1}};
+  child.open_file_limit = 1024;
+  EXPECT_EQ(compareInventories(parent, child),
+            (std::vector<std::string>{"listener 0.0.0.0:443 has no TLS in the new configuration",
+                                      "cluster web has 1 healthy endpoints, had 3",
+                                      "cluster api is not in the new configuration"}));
+}
+
+}  // namespace
+}  // namespace baton::server::hot_restart
