@@ -19,12 +19,15 @@ struct ServerState {
   std::atomic<bool> stop_accepting_requests{false};  // overload: 503 for new requests
 };
 
+class ShadowSet;
+
 struct WorkerContext {
   event::Loop& loop;
   upstream::WorkerClusters& clusters;
   std::shared_ptr<const base::Runtime> runtime;  // never null
   base::Random& random;
   const ServerState& server;
+  std::shared_ptr<ShadowSet> shadows;  // copies of requests that are under way; made when first needed
 };
 
 }  // namespace baton::proxy

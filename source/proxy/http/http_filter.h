@@ -27,6 +27,7 @@ struct LocalReply {
   std::string_view content_type;                             // empty: text/plain when there is a body
   std::string details;                                       // empty: the reason's
   std::vector<std::pair<std::string, std::string>> headers;  // in lower case
+  bool edited_by_route = false;                              // response_headers_to_add and the like of the route apply
   std::optional<uint32_t> grpc_status;                       // for gRPC requests; none: as the status says
 };
 

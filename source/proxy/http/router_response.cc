@@ -1,0 +1,225 @@
+// The router's way back: what the upstream answers, or how it fails.
+#include <algorithm>
+
+#include "source/base/strings.h"
+#include "source/proxy/http/router.h"
+#include "source/upstream/cluster_info.h"
+
+namespace baton::proxy {
+
+using http::HeaderMap;
+using http::HeaderName;
+using http::StreamReset;
+
+namespace {
+
+LocalReplyReason beforeResponse(StreamReset reset) {
+  switch (reset) {
+    case StreamReset::kRemoteReset:
+    case StreamReset::kConnectError:
+      return LocalReplyReason::kUpstreamRemoteReset;
+    case StreamReset::kRemoteRefused:
+      return LocalReplyReason::kUpstreamRefused;
+    case StreamReset::kConnectionTerminated:
+      return LocalReplyReason::kUpstreamConnectionTermination;
+    case StreamReset::kProtocolError:
+    case StreamReset::kOverflow:  // of our limits for a response
+      return LocalReplyReason::kUpstreamProtocolError;
+    case StreamReset::kLocalReset:
+    case StreamReset::kLocalRefused:
+      break;
+  }
+  return LocalReplyReason::kUpstreamLocalReset;
+}
+
+LocalReplyReason inResponse(StreamReset reset) {
+  switch (reset) {
+    case StreamReset::kConnectionTerminated:
+      return LocalReplyReason::kUpstreamClosedInResponse;
+    case StreamReset::kProtocolError:
+    case StreamReset::kOverflow:
+      return LocalReplyReason::kUpstreamProtocolErrorInResponse;
+    default:
+      return LocalReplyReason::kUpstreamResetInResponse;
+  }
+}
+
+LocalReplyReason reasonFor(upstream::PoolFailure failure) {
+  switch (failure) {
+    case upstream::PoolFailure::kNoHealthyHost:
+      return LocalReplyReason::kNoHealthyUpstream;
+    case upstream::PoolFailure::kOverflow:
+      return LocalReplyReason::kOverflow;
+    case upstream::PoolFailure::kConnectFailed:
+      return LocalReplyReason::kConnectFailure;
+    case upstream::PoolFailure::kConnectTimeout:
+      return LocalReplyReason::kConnectTimeout;
+    case upstream::PoolFailure::kTlsFailed:
+      break;
+  }
+  return LocalReplyReason::kTransportFailure;
+}
+
+upstream::HostOutcome outcomeOf(int status) {
+  if (status >= 502 && status <= 504) return upstream::HostOutcome::kGatewayError;
+  if (status >= 500) return upstream::HostOutcome::kServerError5xx;
+  return upstream::HostOutcome::kSuccess;
+}
+
+}  // namespace
+
+void Router::report(upstream::HostOutcome outcome, int status) {
+  if (attempt_ != nullptr && attempt_->host() != nullptr) cluster_->report(*attempt_->host(), outcome, status);
+}
+
+void Router::onPoolFailure(upstream::PoolFailure failure, std::string_view transport_failure_reason) {
+  if (!transport_failure_reason.empty()) stream_.info().upstream.transport_failure_reason = transport_failure_reason;
+  if (retry_ && replayable()) {
+    if (retry(retry_->onPoolFailure(failure, *cluster_, action_->priority, *worker_.runtime))) return;
+  }
+  fail(reasonFor(failure), transport_failure_reason);
+}
+
+void Router::onUpstreamReset(StreamReset reset, std::string_view details) {
+  if (state_ == State::kResponding) {
+    report(upstream::HostOutcome::kReset, 503);
+    config_.stats.rq_reset_after_downstream_response_started.add();
+    upstreamDone();
+    stream_.abortResponse(inResponse(reset));
+    return;
+  }
+  if (sendAgainOnFreshConnection(reset)) return;
+  report(upstream::HostOutcome::kReset, 503);
+  if (retry_ && replayable()) {
+    const bool request_sent = attempt_ != nullptr && attempt_->ready();
+    if (retry(retry_->onReset(reset, request_sent, *cluster_, action_->priority, *worker_.runtime))) return;
+  }
+  fail(beforeResponse(reset), reset == StreamReset::kProtocolError || reset == StreamReset::kOverflow ? details : "");
+}
+
+// A server may close an idle connection in the very moment in which a request is sent on it. Nothing of such a request
+// was worked on, and where working on it twice does no harm either, it is sent again without anybody noticing. A
+// refused stream was not worked on by definition (RFC 9113 8.7).
+bool Router::sendAgainOnFreshConnection(StreamReset reset) {
+  if (sent_again_ || tcp_ || !replayable() || saw_informational_) return false;
+  const bool refused = reset == StreamReset::kRemoteRefused;
+  const bool closed_when_idle = reset == StreamReset::kConnectionTerminated && attempt_->reusedConnection() &&
+                                isIdempotent(stream_.requestHeaders().method()) && upgrade_.empty();
+  if (!refused && !closed_when_idle) return false;
+  sent_again_ = true;
+  dropAttempt();
+  startAttempt(true);
+  return true;
+}
+
+void Router::onUpstreamInformational(HeaderMap&& headers) {
+  touch();
+  saw_informational_ = true;
+  // We have answered the expectation ourselves unless the configuration passes it on.
+  if (headers.status() == 100 && !config_.api.proxy_100_continue) return;
+  stream_.sendInformational(std::move(headers));
+}
+
+void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
+  touch();
+  const int status = headers.status();
+  if (retry_) {
+    const auto verdict = replayable() ? retry_->onResponse(headers, *cluster_, action_->priority, *worker_.runtime)
+                                      : RetryState::Verdict::kNo;
+    if (verdict == RetryState::Verdict::kRetry) {
+      cluster_->info().stats.retried.charge(status);
+      report(outcomeOf(status), status);
+      retry(verdict);
+      return;
+    }
+    retry(verdict);
+  }
+  report(outcomeOf(status), status);
+  const bool canary = headers.get(HeaderName::kXEnvoyUpstreamCanary) == "true" ||
+                      (attempt_->host() != nullptr && attempt_->host()->canary);
+  chargeResponse(status, canary);
+  canary_ = canary;
+  if (try_timer_) try_timer_->cancel();
+  decorateResponse(headers);
+  entry_->editResponse(
+      headers, target_,
+      {.info = stream_.info(), .request_headers = &stream_.requestHeaders(), .response_headers = &headers});
+  if (!upgrade_.empty() || tcp_) {
+    tunnel_ = status == 101 || (status >= 200 && status < 300 && (tcp_ || upgrade_ == "connect"));
+    if (tunnel_ && route_timer_) route_timer_->cancel();
+  }
+  state_ = State::kResponding;
+  stopKeeping();
+  stream_.sendResponseHeaders(std::move(headers), end_of_stream);
+  if (end_of_stream && state_ != State::kOver) upstreamDone();
+}
+
+void Router::decorateResponse(HeaderMap& headers) {
+  headers.remove(HeaderName::kXEnvoyImmediateHealthCheckFail);
+  if (!config_.router.suppress_envoy_headers && !tcp_) {
+    const base::MonotonicTime since = request_complete_ ? request_received_at_ : stream_.info().start;
+    const auto took = std::chrono::duration_cast<Milliseconds>(worker_.loop.now() - since);
+    headers.set(HeaderName::kXEnvoyUpstreamServiceTime, static_cast<uint64_t>(std::max<int64_t>(took.count(), 0)));
+  }
+  if (entry_->virtual_host != nullptr && entry_->virtual_host->include_attempt_count_in_response) {
+    headers.set(HeaderName::kXEnvoyAttemptCount, static_cast<uint64_t>(attempts_));
+  }
+  if (!new_cookie_.empty()) headers.add(HeaderName::kSetCookie, new_cookie_);
+}
+
+void Router::onUpstreamData(std::string_view bytes, bool end_of_stream) {
+  touch();
+  stream_.sendResponseData(bytes, end_of_stream);
+  if (end_of_stream && state_ != State::kOver) upstreamDone();
+}
+
+void Router::onUpstreamTrailers(HeaderMap&& trailers) {
+  touch();
+  stream_.sendResponseTrailers(std::move(trailers));
+  if (state_ != State::kOver) upstreamDone();
+}
+
+void Router::upstreamDone() {
+  // The other direction of a tunnel may still have something to say.
+  if (tunnel_ && !request_complete_ && attempt_ != nullptr && state_ == State::kResponding && !response_over_) {
+    response_over_ = true;
+    return;
+  }
+  if (request_complete_) {
+    const auto took = std::chrono::duration_cast<Milliseconds>(worker_.loop.now() - request_received_at_);
+    const auto ms = static_cast<uint64_t>(std::max<int64_t>(took.count(), 0));
+    const upstream::ClusterStats& stats = cluster_->info().stats;
+    stats.upstream_rq_time.record(ms);
+    (internal_ ? stats.internal_upstream_rq_time : stats.external_upstream_rq_time).record(ms);
+    if (canary_) stats.canary_upstream_rq_time.record(ms);
+  }
+  streamEnded();
+}
+
+void Router::chargeResponse(int status, bool canary) {
+  const upstream::ClusterInfo& cluster = cluster_->info();
+  cluster.stats.responses.charge(status);
+  (internal_ ? cluster.stats.internal_responses : cluster.stats.external_responses).charge(status);
+  if (canary) cluster.stats.canary_responses.charge(status);
+}
+
+void Router::fail(LocalReplyReason reason, std::string_view details) {
+  LocalReply reply{.reason = reason};
+  const LocalReplyEntry& entry = entryOf(reason);
+  chargeResponse(entry.status, false);
+  if (!details.empty()) reply.details = std::string(entry.details) + "|" + std::string(details);
+  const bool overloaded = reason == LocalReplyReason::kOverflow || reason == LocalReplyReason::kMaintenanceMode;
+  if (overloaded && !config_.router.suppress_envoy_headers) reply.headers.emplace_back("x-envoy-overloaded", "true");
+  if (entry_->virtual_host != nullptr && entry_->virtual_host->include_attempt_count_in_response && attempts_ > 0) {
+    reply.headers.emplace_back("x-envoy-attempt-count", std::to_string(attempts_));
+  }
+  // Answer 204 in place of a timeout, for clients that asked for it.
+  if (entry.status == 504 && stream_.requestHeaders().get(HeaderName::kXEnvoyUpstreamRqTimeoutAltResponse) == "true") {
+    reply.status = 204;
+    reply.body = "";
+  }
+  streamEnded();
+  stream_.sendLocalReply(std::move(reply));
+}
+
+}  // namespace baton::proxy
