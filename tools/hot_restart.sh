@@ -61,31 +61,23 @@ end_all() {
   signal_all TERM
 }
 
-# Forgets processes that have ended, and decides what that means.
-reap() {
-  local pid epoch code
+# A generation has ended: decides what that means.
+ended() {
+  local pid=$1 code=$2 epoch=${epoch_of[$1]}
+  unset "epoch_of[$pid]"
+  say "epoch $epoch (pid $pid) ended with status $code"
+  [[ "$pid" == "$current" ]] || return
+  $ending && return
+  status=$((code == 0 ? 1 : code))
+  # The newest has failed. If an older one is alive it serves on, and the epoch is free for another try.
+  current=
   for pid in "${!epoch_of[@]}"; do
-    kill -0 "$pid" 2>/dev/null && continue
-    wait "$pid"
-    code=$?
-    epoch=${epoch_of[$pid]}
-    unset "epoch_of[$pid]"
-    say "epoch $epoch (pid $pid) ended with status $code"
-    if [[ "$pid" == "$current" ]] && ! $ending; then
-      status=$code
-      ((status == 0)) && status=1
-      # The newest has failed. If an older one is alive it serves on, and the epoch is free for another try.
-      current=
-      for pid in "${!epoch_of[@]}"; do
-        if [[ -z "$current" ]] || ((epoch_of[$pid] > epoch_of[$current])); then current=$pid; fi
-      done
-      if [[ -n "$current" ]]; then
-        next_epoch=$((epoch_of[$current] + 1))
-        say "epoch ${epoch_of[$current]} serves on"
-        status=0
-      fi
-    fi
+    if [[ -z "$current" ]] || ((epoch_of[$pid] > epoch_of[$current])); then current=$pid; fi
   done
+  if [[ -n "$current" ]]; then
+    next_epoch=$((epoch_of[$current] + 1))
+    say "epoch ${epoch_of[$current]} serves on"
+  fi
 }
 
 hup=false
@@ -97,8 +89,10 @@ trap : CHLD
 start_epoch
 while ((${#epoch_of[@]} > 0)); do
   # Ends at any signal, a child's end included.
-  wait -n "${!epoch_of[@]}" 2>/dev/null
-  reap
+  gone=
+  wait -n -p gone "${!epoch_of[@]}"
+  code=$?
+  [[ -n "${gone:-}" ]] && ended "$gone" "$code"
   if $hup; then
     hup=false
     restart
