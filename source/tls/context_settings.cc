@@ -21,6 +21,8 @@ constexpr int kMaxVerifyDepth = 100;
 constexpr std::string_view kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+// What TLS 1.0 and 1.1 have at best; offered only where they are allowed.
+constexpr std::string_view kOldCiphers = ":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA";
 constexpr const char* kTls13Ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* kCurves = "X25519:P-256";
 
@@ -59,7 +61,7 @@ std::vector<std::string> cipherNames(const std::vector<std::string>& configured)
   return names;
 }
 
-base::Result<void> applyCiphers(SSL_CTX* ctx, const std::vector<std::string>& configured) {
+base::Result<void> applyCiphers(SSL_CTX* ctx, const std::vector<std::string>& configured, bool with_old) {
   std::vector<std::string> tls12;
   std::vector<std::string> tls13;
   for (const std::string& name : cipherNames(configured)) {
@@ -72,7 +74,8 @@ base::Result<void> applyCiphers(SSL_CTX* ctx, const std::vector<std::string>& co
     }
     (is_tls13 ? tls13 : tls12).push_back(name);
   }
-  const std::string list = tls12.empty() ? std::string(kCiphers) : base::join(tls12, ":");
+  std::string list = tls12.empty() ? std::string(kCiphers) : base::join(tls12, ":");
+  if (tls12.empty() && with_old) list += kOldCiphers;
   const std::string suites = tls13.empty() ? std::string(kTls13Ciphers) : base::join(tls13, ":");
   if (SSL_CTX_set_cipher_list(ctx, list.c_str()) != 1 || SSL_CTX_set_ciphersuites(ctx, suites.c_str()) != 1) {
     return libraryError(std::string(kParams) + ".cipher_suites");
@@ -187,7 +190,8 @@ base::Result<void> applyParameters(SSL_CTX* ctx, const api::TlsParameters& param
   if (lowest < TLS1_2_VERSION) SSL_CTX_set_security_level(ctx, 0);
   SSL_CTX_set_min_proto_version(ctx, lowest);
   SSL_CTX_set_max_proto_version(ctx, highest);
-  if (const auto ciphers = applyCiphers(ctx, parameters.cipher_suites); !ciphers) return ciphers.error();
+  if (const auto ciphers = applyCiphers(ctx, parameters.cipher_suites, lowest < TLS1_2_VERSION); !ciphers)
+    return ciphers.error();
   const std::string curves = parameters.ecdh_curves.empty() ? kCurves : base::join(parameters.ecdh_curves, ":");
   if (SSL_CTX_set1_groups_list(ctx, curves.c_str()) != 1) {
     ERR_clear_error();

@@ -31,6 +31,7 @@ class DownstreamContext final : public network::TransportFactory {
 
   ~DownstreamContext() override;
 
+  using TransportFactory::create;
   std::unique_ptr<network::Transport> create(const CreateOptions& options) const override;
 
   const std::vector<CertificateFacts>& certificates() const;

@@ -26,6 +26,7 @@ class UpstreamContext final : public network::TransportFactory {
 
   ~UpstreamContext() override;
 
+  using TransportFactory::create;
   std::unique_ptr<network::Transport> create(const CreateOptions& options) const override;
 
   const std::vector<CertificateFacts>& certificates() const;
