@@ -174,10 +174,10 @@ const MessageDescription& describe(const AccessLogFilter*) {
                                                         {.oneof = "filter_specifier"}),
           field<&AccessLogFilter::grpc_status_filter>("grpc_status_filter", "By gRPC status.",
                                                       {.oneof = "filter_specifier"}),
-          unsupported("traceable_filter", "HTTP tracing"),
-          unsupported("metadata_filter", "dynamic metadata"),
-          unsupported("log_type_filter", "access log types"),
-          unsupported("extension_filter", "access log filter extensions"),
+          unsupported("traceable_filter", "HTTP tracing", "filter_specifier"),
+          unsupported("metadata_filter", "dynamic metadata", "filter_specifier"),
+          unsupported("log_type_filter", "access log types", "filter_specifier"),
+          unsupported("extension_filter", "access log filter extensions", "filter_specifier"),
       });
   return description;
 }

@@ -23,7 +23,7 @@ const MessageDescription& describe(const SocketAddress*) {
           field<&SocketAddress::port_value>("port_value", "The port; a listener takes any free one with 0.",
                                             {.max = 65535, .oneof = "port_specifier"}),
           field<&SocketAddress::ipv4_compat>("ipv4_compat", "Let an IPv6 wildcard address accept IPv4 too."),
-          unsupported("named_port", "named ports"),
+          unsupported("named_port", "named ports", "port_specifier"),
           unsupported("resolver_name", "custom address resolvers"),
           unsupported("network_namespace_filepath", "network namespaces"),
       });
@@ -47,7 +47,7 @@ const MessageDescription& describe(const Address*) {
       {
           field<&Address::socket_address>("socket_address", "An IP address and port.", {.oneof = "address"}),
           field<&Address::pipe>("pipe", "A Unix domain socket.", {.oneof = "address"}),
-          unsupported("envoy_internal_address", "internal listeners"),
+          unsupported("envoy_internal_address", "internal listeners", "address"),
       });
   return description;
 }

@@ -70,7 +70,7 @@ const MessageDescription& describe(const ExplicitHttpConfig*) {
                                           "http_protocol_options", "HTTP/1.1.", {.oneof = "protocol_config"}),
                                       field<&ExplicitHttpConfig::http2_protocol_options>(
                                           "http2_protocol_options", "HTTP/2.", {.oneof = "protocol_config"}),
-                                      unsupported("http3_protocol_options", "HTTP/3"),
+                                      unsupported("http3_protocol_options", "HTTP/3", "protocol_config"),
                                   });
   return description;
 }
@@ -278,7 +278,7 @@ const MessageDescription& describe(const Cluster*) {
           field<&Cluster::ignore_health_on_host_removal>("ignore_health_on_host_removal",
                                                          "Remove endpoints that are gone even while they are healthy."),
           ignored("metadata"),
-          unsupported("cluster_type", "cluster extensions"),
+          unsupported("cluster_type", "cluster extensions", "cluster_discovery_type"),
           unsupported("eds_cluster_config", "endpoint discovery"),
           unsupported("dns_jitter", "jitter of DNS lookups"),
           unsupported("dns_resolvers", "DNS resolvers of single clusters"),

@@ -145,8 +145,9 @@ inline FieldDescription ignored(std::string_view name) {
   return {name, {}, {}, Support::kIgnored};
 }
 // Envoy has it, we do not: refused, because to ignore it would change what happens.
-inline FieldDescription unsupported(std::string_view name, std::string_view what) {
-  return {name, what, {}, Support::kNo};
+// `oneof`: the choice that it would be a member of.
+inline FieldDescription unsupported(std::string_view name, std::string_view what, std::string_view oneof = {}) {
+  return {name, what, {.oneof = oneof}, Support::kNo};
 }
 // The same, but it only observes, so that a user may choose to go on without it.
 inline FieldDescription unsupportedObservability(std::string_view name, std::string_view what) {

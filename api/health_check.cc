@@ -125,7 +125,7 @@ const MessageDescription& describe(const HealthCheck*) {
           unsupported("always_log_health_check_success", "health check event logs"),
           unsupported("tls_options", "TLS options of health checks"),
           unsupported("transport_socket_match_criteria", "transport socket matches"),
-          unsupported("custom_health_check", "custom health checks"),
+          unsupported("custom_health_check", "custom health checks", "health_checker"),
           unsupported("event_service", "health check event services"),
           unsupported("alt_port", "alternative ports"),
       });

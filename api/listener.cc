@@ -154,7 +154,7 @@ const MessageDescription& describe(const ConnectionBalanceConfig*) {
       {
           field<&ConnectionBalanceConfig::exact_balance>(
               "exact_balance", "Give each connection to the worker that has the fewest.", {.oneof = "balance_type"}),
-          unsupported("extend_balance", "connection balance extensions"),
+          unsupported("extend_balance", "connection balance extensions", "balance_type"),
       });
   return description;
 }

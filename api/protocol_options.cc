@@ -45,7 +45,7 @@ const MessageDescription& describe(const HeaderKeyFormat*) {
       {
           field<&HeaderKeyFormat::proper_case_words>("proper_case_words", "Capital letter at the start of each word.",
                                                      {.oneof = "header_format"}),
-          unsupported("stateful_formatter", "header formatters that keep the peer's spelling"),
+          unsupported("stateful_formatter", "header formatters that keep the peer's spelling", "header_format"),
       });
   return description;
 }

@@ -42,7 +42,7 @@ const MessageDescription& describe(const RouteMatch*) {
           field<&RouteMatch::runtime_fraction>("runtime_fraction", "Only this share of the requests."),
           field<&RouteMatch::tls_context>("tls_context", "Only requests over such TLS connections."),
           unsupported("dynamic_metadata", "dynamic metadata"),
-          unsupported("path_match_policy", "URI templates"),
+          unsupported("path_match_policy", "URI templates", "path_specifier"),
           unsupported("filter_state", "filter state"),
           unsupported("cookies", "cookie matchers"),
       });
@@ -155,7 +155,7 @@ const MessageDescription& describe(const HashPolicy*) {
                                                     {.oneof = "policy_specifier"}),
           field<&HashPolicy::query_parameter>("query_parameter", "A query parameter.", {.oneof = "policy_specifier"}),
           field<&HashPolicy::terminal>("terminal", "Stop here when there is a hash so far."),
-          unsupported("filter_state", "filter state"),
+          unsupported("filter_state", "filter state", "policy_specifier"),
       });
   return description;
 }
@@ -253,8 +253,8 @@ const MessageDescription& describe(const RouteAction*) {
           unsupported("max_internal_redirects", "internal redirects"),
           unsupported("path_rewrite_policy", "URI templates"),
           unsupported("flush_timeout", "flush timeouts of routes"),
-          unsupported("inline_cluster_specifier_plugin", "cluster specifier plugins"),
-          unsupported("cluster_specifier_plugin", "cluster specifier plugins"),
+          unsupported("inline_cluster_specifier_plugin", "cluster specifier plugins", "cluster_specifier"),
+          unsupported("cluster_specifier_plugin", "cluster specifier plugins", "cluster_specifier"),
           unsupported("hedge_policy", "hedging"),
           unsupported("early_data_policy", "early data"),
           unsupported("retry_policy_typed_config", "retry policy extensions"),
@@ -340,8 +340,8 @@ const MessageDescription& describe(const Route*) {
           unsupported("stat_prefix", "statistics of routes"),
           unsupported("request_body_buffer_limit", "request body buffer limits"),
           unsupported("tracing", "HTTP tracing"),
-          unsupported("filter_action", "filter actions"),
-          unsupported("non_forwarding_action", "non-forwarding routes"),
+          unsupported("filter_action", "filter actions", "action"),
+          unsupported("non_forwarding_action", "non-forwarding routes", "action"),
       },
       [](void* object) {
         auto& route = *static_cast<Route*>(object);

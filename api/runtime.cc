@@ -93,8 +93,8 @@ const MessageDescription& describe(const RuntimeLayer*) {
                                              {.oneof = "layer_specifier"}),
           field<&RuntimeLayer::admin_layer>("admin_layer", "Filled by POST /runtime_modify.",
                                             {.oneof = "layer_specifier"}),
-          unsupported("disk_layer", "runtime from disk"),
-          unsupported("rtds_layer", "runtime discovery"),
+          unsupported("disk_layer", "runtime from disk", "layer_specifier"),
+          unsupported("rtds_layer", "runtime discovery", "layer_specifier"),
       });
   return description;
 }

@@ -40,7 +40,7 @@ const MessageDescription& describe(const StringMatcher*) {
                                             {.oneof = "match_pattern"}),
           field<&StringMatcher::ignore_case>("ignore_case",
                                              "Compare letters without regard to case; not for safe_regex."),
-          unsupported("custom", "custom string matchers"),
+          unsupported("custom", "custom string matchers", "match_pattern"),
       });
   return description;
 }

@@ -32,7 +32,7 @@ const MessageDescription& describe(const TcpHashPolicy*) {
       "TcpHashPolicy", "", "What consistent load balancing hashes.", {{"policy_specifier", true}},
       {
           field<&TcpHashPolicy::source_ip>("source_ip", "The client's address.", {.oneof = "policy_specifier"}),
-          unsupported("filter_state", "filter state"),
+          unsupported("filter_state", "filter state", "policy_specifier"),
       });
   return description;
 }

@@ -143,8 +143,8 @@ const MessageDescription& describe(const CommonTlsContext*) {
                                                    {.format = Format::kCommaSeparated}),
           ignored("read_ahead_buffer_size"),
           unsupported("tls_certificate_sds_secret_configs", "secret discovery"),
-          unsupported("validation_context_sds_secret_config", "secret discovery"),
-          unsupported("combined_validation_context", "secret discovery"),
+          unsupported("validation_context_sds_secret_config", "secret discovery", "validation_context_type"),
+          unsupported("combined_validation_context", "secret discovery", "validation_context_type"),
           unsupported("key_log", "TLS key logs"),
           unsupported("custom_tls_certificate_selector", "certificate selectors"),
           unsupported("custom_handshaker", "custom handshakers"),
@@ -188,7 +188,7 @@ const MessageDescription& describe(const DownstreamTlsContext*) {
               "Look at all certificates when no name matches, not only at the first."),
           field<&DownstreamTlsContext::ocsp_staple_policy>("ocsp_staple_policy",
                                                            "What happens when a staple is missing or stale."),
-          unsupported("session_ticket_keys_sds_secret_config", "secret discovery"),
+          unsupported("session_ticket_keys_sds_secret_config", "secret discovery", "session_ticket_keys_type"),
           unsupported("require_sni", "refusing clients without a server name"),
       });
   return description;

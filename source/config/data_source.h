@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/data_source.h"
+
 #include "source/base/result.h"
 
 namespace baton::config {

@@ -1,0 +1,120 @@
+#include "source/config/validation.h"
+
+#include <fmt/format.h>
+#include <memory>
+
+#include "source/base/strings.h"
+#include "source/config/data_source.h"
+#include "source/network/address.h"
+
+namespace baton::config {
+namespace {
+
+// "common_tls_context.tls_certificates[0]": the steps of a path as text.
+std::vector<std::unique_ptr<Path::In>> descend(Path& path, std::string_view text) {
+  std::vector<std::unique_ptr<Path::In>> steps;
+  for (std::string_view step : base::split(text, '.')) {
+    const size_t bracket = step.find('[');
+    if (bracket == std::string_view::npos) {
+      steps.push_back(std::make_unique<Path::In>(path, step));
+      continue;
+    }
+    const auto index = base::parseNumber<size_t>(step.substr(bracket + 1, step.size() - bracket - 2));
+    steps.push_back(std::make_unique<Path::In>(path, step.substr(0, bracket), index.value_or(0)));
+  }
+  return steps;
+}
+
+}  // namespace
+
+Validation::Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems)
+    : bootstrap(bootstrap), root(root), problems(problems) {
+  for (const api::Cluster& cluster : bootstrap.static_resources.clusters) clusters.insert(cluster.name);
+}
+
+void Validation::errorBelow(std::string_view message) {
+  const size_t colon = message.find(": ");
+  const std::string_view field = message.substr(0, colon);
+  if (colon == std::string_view::npos ||
+      field.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.[]") != std::string_view::npos) {
+    error(message);
+    return;
+  }
+  const auto steps = descend(path, field);
+  error(message.substr(colon + 2));
+}
+
+void Validation::unique(std::string_view field, const std::string& name, std::map<std::string, std::string>& seen) {
+  if (name.empty()) return;
+  const std::string here = path.text();
+  const auto [it, added] = seen.emplace(name, here);
+  if (added) return;
+  const Path::In in(path, field);
+  error(fmt::format("\"{}\" is also the {} of {}", name, field, it->second));
+}
+
+void Validation::clusterExists(std::string_view field, const std::string& name) {
+  if (clusters.count(name) != 0) return;
+  const Path::In in(path, field);
+  const std::vector<std::string_view> known(clusters.begin(), clusters.end());
+  const std::string_view nearest = base::nearestName(name, known);
+  error(fmt::format("expected the name of a cluster, found \"{}\"{}", name,
+                    nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
+}
+
+void Validation::dataSource(std::string_view field, const std::optional<api::DataSource>& source) {
+  if (!source) return;
+  const auto bytes = readDataSource(*source);
+  if (bytes) return;
+  const Path::In in(path, field);
+  const Path::In kind(path, source->filename ? "filename" : "environment_variable");
+  error(bytes.error().message);
+}
+
+void Validation::ipAddress(const api::SocketAddress& address, std::string_view what) {
+  const auto parsed = network::Address::parseIp(address.address, static_cast<uint16_t>(address.port_value.value_or(0)));
+  if (parsed || address.address.empty()) return;
+  const Path::In in(path, "address");
+  error(fmt::format("{} needs an IPv4 or IPv6 address, found \"{}\"", what, address.address));
+}
+
+void Validation::pipe(const api::Pipe& pipe) {
+  if (network::Address::unixSocket(pipe.path) || pipe.path.empty()) return;
+  const Path::In in(path, "path");
+  error(fmt::format("expected a path of at most 107 bytes, found one of {}", pipe.path.size()));
+}
+
+void Validation::ranges(std::string_view field, const std::vector<api::CidrRange>& ranges) {
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (ranges[i].address_prefix.empty()) continue;
+    const Path::In in(path, field, i);
+    const auto range = network::CidrRange::make(ranges[i].address_prefix, ranges[i].prefix_len);
+    if (range) continue;
+    const bool literal = network::Address::parseIp(ranges[i].address_prefix, 0).ok();
+    const Path::In part(path, literal ? "prefix_len" : "address_prefix");
+    error(literal ? fmt::format("expected a length from 0 to 32 for an IPv4 address, found {}", ranges[i].prefix_len)
+                  : fmt::format("expected an IPv4 or IPv6 address, found \"{}\"", ranges[i].address_prefix));
+  }
+}
+
+void Validation::format(std::string_view field, const std::optional<api::SubstitutionFormatString>& format) {
+  if (!format) return;
+  const Path::In in(path, field);
+  dataSource("text_format_source", format->text_format_source);
+}
+
+void Validation::accessLogs(std::string_view field, const std::vector<api::AccessLog>& logs) {
+  for (size_t i = 0; i < logs.size(); ++i) {
+    const Path::In in(path, field, i);
+    const Path::In config(path, "typed_config");
+    if (const auto* file = logs[i].typed_config.as<api::FileAccessLog>()) {
+      format("log_format", file->log_format);
+    } else if (const auto* out = logs[i].typed_config.as<api::StdoutAccessLog>()) {
+      format("log_format", out->log_format);
+    } else if (const auto* err = logs[i].typed_config.as<api::StderrAccessLog>()) {
+      format("log_format", err->log_format);
+    }
+  }
+}
+
+}  // namespace baton::config
