@@ -57,15 +57,19 @@ class Host : public std::enable_shared_from_this<Host> {
   // Set by the main thread (health checks, outlier detection, EDS), read by workers.
   std::atomic<bool> failed_active_check{false};
   std::atomic<bool> failed_outlier_check{false};
-  std::atomic<bool> draining{false};  // health_status DRAINING or UNHEALTHY in the config
-  std::atomic<bool> degraded{false};
+  std::atomic<bool> draining{false};            // health_status DRAINING or UNHEALTHY in the config
+  std::atomic<bool> degraded{false};            // as configured
+  std::atomic<bool> degraded_by_check{false};   // as its active check says
   std::atomic<bool> awaits_first_check{false};  // ignore_new_hosts_until_first_hc: not counted until checked once
   HealthStatus health() const {
     if (failed_active_check.load(std::memory_order_relaxed) || failed_outlier_check.load(std::memory_order_relaxed) ||
         draining.load(std::memory_order_relaxed) || awaits_first_check.load(std::memory_order_relaxed)) {
       return HealthStatus::kUnhealthy;
     }
-    return degraded.load(std::memory_order_relaxed) ? HealthStatus::kDegraded : HealthStatus::kHealthy;
+    if (degraded.load(std::memory_order_relaxed) || degraded_by_check.load(std::memory_order_relaxed)) {
+      return HealthStatus::kDegraded;
+    }
+    return HealthStatus::kHealthy;
   }
 
   // Requests and connections under way over all workers, for LEAST_REQUEST and /clusters.
