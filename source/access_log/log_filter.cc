@@ -81,8 +81,8 @@ Result<Accepts> byFlags(const api::ResponseFlagFilter& config) {
 }
 
 Accepts byGrpcStatus(const api::GrpcStatusFilter& config) {
-  std::vector<uint32_t> statuses;
-  for (const auto status : config.statuses) statuses.push_back(static_cast<uint32_t>(status));
+  std::vector<int> statuses;
+  for (const auto status : config.statuses) statuses.push_back(static_cast<int>(status));
   return Accepts([statuses, exclude = config.exclude](const FormatContext& context, const Runtime&) {
     const auto status = grpcStatus(context);
     const bool listed = status && std::find(statuses.begin(), statuses.end(), *status) != statuses.end();

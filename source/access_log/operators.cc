@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <span>
@@ -12,7 +11,8 @@
 #include "source/access_log/grpc_status.h"
 #include "source/base/random.h"
 #include "source/base/strings.h"
-#include "source/http/matchers.h"
+#include "source/http/query.h"
+#include "source/http/status.h"
 
 namespace baton::access_log {
 namespace {
@@ -209,8 +209,8 @@ struct OperatorTable {
   static OperatorValue grpc(const Operator& self, const FormatContext& context, std::string& scratch) {
     const auto status = grpcStatus(context);
     if (!status) return kUnset;
-    if (self.option_ == 2) return uint64_t{*status};
-    const std::string_view name = grpcStatusName(*status, self.option_ == 1);
+    if (self.option_ == 2) return static_cast<uint64_t>(*status);
+    const std::string_view name = self.option_ == 1 ? http::grpcStatusSnake(*status) : http::grpcStatusCamel(*status);
     return name.empty() ? keep(std::to_string(*status), scratch) : OperatorValue(name);
   }
 
