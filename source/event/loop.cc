@@ -105,6 +105,7 @@ void Loop::runOnce(std::chrono::milliseconds longest) {
   const int count = ::epoll_wait(epoll_fd_, events.data(), kEventsPerTurn, static_cast<int>(wait.count()));
   if (count < 0 && errno != EINTR) die("epoll_wait");
   now_ = clock_.monotonic();
+  ++turn_;
   end_of_turn_.splice(next_turn_);
 
   // Events are tied to their watches before anything runs, so that a timer that stops or destroys a watch voids them.

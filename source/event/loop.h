@@ -98,6 +98,8 @@ class Loop {
   // The time at which this turn began. One clock read a turn, however many ask.
   base::MonotonicTime now() const { return now_; }
   const base::Clock& clock() const { return clock_; }
+  // Counts the turns.
+  uint64_t turn() const { return turn_; }
 
   void schedule(EndOfTurnTask& task) {
     task.unlink();
@@ -146,6 +148,7 @@ class Loop {
 
   const base::Clock& clock_;
   base::MonotonicTime now_;
+  uint64_t turn_ = 0;
   TimerQueue timers_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;

@@ -99,10 +99,9 @@ ActiveConnection::~ActiveConnection() {
 void ActiveConnection::start(std::string_view already_read) {
   session_ = chain_.filter->createSession(
       SessionContext{listener_.loop_, connection_, *this, listener_.drain_, listener_.worker_});
-  if (!session_) {
-    connection_.close(CloseType::kAbort);
-    return;
-  }
+  // A session that found nothing to do with the connection may have closed it already.
+  if (!session_) connection_.close(CloseType::kAbort);
+  if (connection_.state() == Connection::State::kClosed) return;
   connection_.setHandler(*session_);
   connection_.limitHandshake(chain_.transport_connect_timeout);
   connection_.start(already_read);

@@ -96,6 +96,7 @@ void Connection::start(std::string_view already_read) {
   } else {
     setState(State::kHandshaking);
   }
+  if (!output_.empty() || write_ended_ || notify_flushed_) loop_.schedule(*this);
   beginWatching();
 }
 
@@ -180,7 +181,7 @@ void Connection::opened() {
   if (state_ == State::kClosed) return;
   // The first records or bytes of the peer may have come with the end of the handshake.
   if (transport_->hasBufferedInput()) offerNextTurn();
-  if (!output_.empty() || write_ended_) loop_.schedule(*this);
+  if (!output_.empty() || write_ended_ || notify_flushed_) loop_.schedule(*this);
   updateInterest();
 }
 
@@ -243,12 +244,11 @@ void Connection::atEndOfTurn() {
     afterWrite();
     if (state_ == State::kClosed) return;
   }
-  if (offer_again_ == OfferAgain::kNextTurn) {
+  if (offer_at_turn_ > loop_.turn()) {
     // Written to in the turn that asked for the offer, which has to wait for the next.
-    offer_again_ = OfferAgain::kThisTurn;
     loop_.scheduleNextTurn(*this);
-  } else if (offer_again_ == OfferAgain::kThisTurn) {
-    offer_again_ = OfferAgain::kNo;
+  } else if (offer_at_turn_ != 0) {
+    offer_at_turn_ = 0;
     offerAgain();
     if (state_ == State::kClosed) return;
   }
@@ -353,13 +353,9 @@ void Connection::offerAgain() {
 }
 
 void Connection::offerNextTurn() {
-  if (offer_again_ != OfferAgain::kNo) return;
-  if (linked()) {
-    offer_again_ = OfferAgain::kNextTurn;
-  } else {
-    offer_again_ = OfferAgain::kThisTurn;
-    loop_.scheduleNextTurn(*this);
-  }
+  if (offer_at_turn_ != 0) return;
+  offer_at_turn_ = loop_.turn() + 1;
+  loop_.scheduleNextTurn(*this);
 }
 
 void Connection::peerEnded() {

@@ -191,13 +191,12 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;
   base::MonotonicTime last_activity_{};
+  uint64_t offer_at_turn_ = 0;  // of the loop, when kept bytes are offered again; 0: not asked for
   int fd_ = -1;
   int connect_error_ = 0;  // errno of a connect that failed at once, told at the end of the turn
   int read_pauses_ = 0;
   State state_ = State::kIdle;
   CloseType close_type_ = CloseType::kAbort;
-  enum class OfferAgain : uint8_t { kNo, kNextTurn, kThisTurn };
-  OfferAgain offer_again_ = OfferAgain::kNo;
   bool upstream_ = false;
   bool above_high_ = false;
   bool notify_flushed_ = false;

@@ -1,0 +1,305 @@
+#include "source/proxy/tcp/tcp_session.h"
+
+#include "source/upstream/hash.h"
+
+namespace baton::proxy {
+
+using http::ResponseFlag;
+using network::CloseReason;
+using network::CloseType;
+using network::Relay;
+using upstream::PoolFailure;
+
+TcpSession::TcpSession(std::shared_ptr<const TcpProxy> proxy, const network::SessionContext& context)
+    : proxy_(std::move(proxy)),
+      loop_(context.loop),
+      connection_(context.connection),
+      owner_(context.owner),
+      worker_(*context.worker) {
+  proxy_->stats.cx_total.add();
+}
+
+TcpSession::~TcpSession() {
+  // The worker goes down with sessions in flight: there is nobody to tell any more but the cluster.
+  if (pending_ != nullptr) pending_->cancel();
+  if (state_ != State::kOver) letUpstreamGo();
+}
+
+// --- connecting ---
+
+void TcpSession::start() {
+  // What the client sends meanwhile waits in its socket.
+  connection_.pauseReading();
+  armTimers();
+  const std::string& name = proxy_->chooseCluster(worker_.random);
+  cluster_ = worker_.clusters.find(name);
+  if (cluster_ == nullptr) {
+    proxy_->stats.cx_no_route.add();
+    flags_.set(ResponseFlag::kNoClusterFound);
+    details_ = "cluster_not_found";
+    return finish(CloseType::kFlush, CloseType::kAbort);
+  }
+  connectUpstream();
+}
+
+void TcpSession::connectUpstream() {
+  ++attempts_;
+  const uint32_t attempt = attempts_;
+  upstream::PendingConnection* const pending = cluster_->newConnection(upstream::Priority::kDefault, *this, *this);
+  // Null when the outcome came from inside; then another attempt may be under way already.
+  if (pending != nullptr && attempt == attempts_ && state_ == State::kConnecting) pending_ = pending;
+}
+
+void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transport_failure_reason,
+                                    const upstream::HostPtr& host) {
+  pending_ = nullptr;
+  if (host != nullptr) host_ = host;
+  transport_failure_reason_ = transport_failure_reason;
+  switch (failure) {
+    case PoolFailure::kNoHealthyHost:
+      flags_.set(ResponseFlag::kNoHealthyUpstream);
+      details_ = "no_healthy_upstream";
+      return finish(CloseType::kFlush, CloseType::kAbort);
+    case PoolFailure::kOverflow:
+      flags_.set(ResponseFlag::kUpstreamOverflow);
+      details_ = "upstream_overflow";
+      return finish(CloseType::kFlush, CloseType::kAbort);
+    case PoolFailure::kConnectFailed:
+    case PoolFailure::kConnectTimeout:
+    case PoolFailure::kTlsFailed:
+      break;
+  }
+  flags_.set(ResponseFlag::kUpstreamConnectionFailure);
+  if (attempts_ < proxy_->max_connect_attempts) return connectUpstream();
+  flags_.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  cluster_->info().stats.upstream_cx_connect_attempts_exceeded.add();
+  details_ = "upstream_connection_failure";
+  finish(CloseType::kFlush, CloseType::kAbort);
+}
+
+void TcpSession::onConnectionReady(std::unique_ptr<network::Connection> connection, const upstream::HostPtr& host) {
+  pending_ = nullptr;
+  host_ = host;
+  counted_by_cluster_ = true;
+  upstream_ = std::move(connection);
+  upstream_->setHandler(upstream_handler_);
+  flags_.clear();
+  transport_failure_reason_.clear();
+  upstream_local_ = upstream_->info().local_address;
+  upstream_id_ = upstream_->info().id;
+  // A downstream connection that is not started yet still belongs to the listener alone.
+  if (connection_.state() == network::Connection::State::kOpen && connection_.transport().isPlain() &&
+      upstream_->transport().isPlain()) {
+    return startRelay();
+  }
+  state_ = State::kPassing;
+  connection_.resumeReading();
+}
+
+// --- carrying bytes ---
+
+void TcpSession::startRelay() {
+  state_ = State::kRelaying;
+  network::Connection::Released client = connection_.release();
+  network::Connection::Released server = upstream_->release();
+  loop_.deleteLater(std::move(upstream_));
+  Relay::State state;
+  Relay::SideState& left = state[Relay::kLeft];
+  Relay::SideState& right = state[Relay::kRight];
+  left.fd = network::Fd(client.fd);
+  left.received = client.unconsumed.size();
+  left.unsent = std::move(server.unconsumed);
+  right.fd = network::Fd(server.fd);
+  right.received = left.unsent.size();
+  right.unsent = std::move(client.unconsumed);
+  relay_ = std::make_unique<Relay>(loop_, static_cast<Relay::Owner&>(*this), std::move(state));
+  relay_->start();
+}
+
+void TcpSession::onRelayEnded(Relay::Ending ending) {
+  switch (ending) {
+    case Relay::Ending::kDone:
+      break;
+    case Relay::Ending::kLeftBroke:
+      flags_.set(ResponseFlag::kDownstreamConnectionTermination);
+      details_ = "downstream_reset";
+      break;
+    case Relay::Ending::kRightBroke:
+      flags_.set(ResponseFlag::kUpstreamConnectionTermination);
+      details_ = "upstream_reset";
+      break;
+  }
+  finish(CloseType::kAbort, CloseType::kAbort);
+}
+
+size_t TcpSession::onData(std::string_view bytes, bool end_of_stream) {
+  if (state_ != State::kPassing) return 0;
+  received_ += bytes.size();
+  proxy_->stats.cx_rx_bytes_total.add(bytes.size());
+  cluster_->info().stats.upstream_cx_tx_bytes_total.add(bytes.size());
+  upstream_->write(bytes);
+  if (end_of_stream && state_ == State::kPassing) upstream_->endWrite();
+  return bytes.size();
+}
+
+size_t TcpSession::onUpstreamData(std::string_view bytes, bool end_of_stream) {
+  if (state_ != State::kPassing) return bytes.size();
+  sent_ += bytes.size();
+  proxy_->stats.cx_tx_bytes_total.add(bytes.size());
+  cluster_->info().stats.upstream_cx_rx_bytes_total.add(bytes.size());
+  connection_.write(bytes);
+  if (end_of_stream && state_ == State::kPassing) connection_.endWrite();
+  return bytes.size();
+}
+
+void TcpSession::onAboveHighWatermark() {
+  if (state_ == State::kPassing) upstream_->pauseReading();
+}
+
+void TcpSession::onBelowLowWatermark() {
+  if (state_ == State::kPassing) upstream_->resumeReading();
+}
+
+void TcpSession::pauseDownstream() {
+  if (state_ != State::kPassing) return;
+  proxy_->stats.paused_reading_total.add();
+  connection_.pauseReading();
+}
+
+void TcpSession::resumeDownstream() {
+  if (state_ != State::kPassing) return;
+  proxy_->stats.resumed_reading_total.add();
+  connection_.resumeReading();
+}
+
+// --- ending ---
+
+void TcpSession::onClosed(CloseReason reason) {
+  if (state_ == State::kOver) return;
+  if (reason == CloseReason::kRemoteReset || state_ == State::kConnecting) {
+    flags_.set(ResponseFlag::kDownstreamConnectionTermination);
+  }
+  // Who was cut off must not take what came so far for everything.
+  finish(CloseType::kAbort, reason == CloseReason::kRemote ? CloseType::kFlush : CloseType::kReset);
+}
+
+void TcpSession::onUpstreamClosed(CloseReason reason) {
+  if (state_ != State::kPassing) return;
+  if (reason == CloseReason::kRemote) {
+    // Both its directions have ended, so the client has sent its end; it gets what is still buffered, and ours.
+    return finish(CloseType::kFlush, CloseType::kAbort);
+  }
+  flags_.set(ResponseFlag::kUpstreamConnectionTermination);
+  details_ = "upstream_reset";
+  finish(CloseType::kReset, CloseType::kAbort);
+}
+
+void TcpSession::terminate() {
+  if (state_ == State::kOver) return;
+  details_ = "server_shutdown";
+  finish(CloseType::kReset, CloseType::kReset);
+}
+
+void TcpSession::armTimers() {
+  if (proxy_->idle_timeout > proxy_->idle_timeout.zero()) {
+    idle_timer_.emplace(loop_, [this] { onIdleTimer(); });
+    idle_timer_->arm(proxy_->idle_timeout);
+  }
+  if (proxy_->max_duration) {
+    duration_timer_.emplace(loop_, [this] { onMaxDuration(); });
+    duration_timer_->arm(*proxy_->max_duration);
+  }
+}
+
+base::MonotonicTime TcpSession::lastActivity() const {
+  if (relay_) return relay_->lastActivity();
+  const base::MonotonicTime own = connection_.lastActivity();
+  return upstream_ ? std::max(own, upstream_->lastActivity()) : own;
+}
+
+void TcpSession::onIdleTimer() {
+  const auto idle = loop_.now() - lastActivity();
+  if (idle < proxy_->idle_timeout) return idle_timer_->arm(proxy_->idle_timeout - idle);
+  proxy_->stats.idle_timeout.add();
+  details_ = "tcp_session_idle_timeout";
+  finish(CloseType::kAbort, CloseType::kAbort);
+}
+
+void TcpSession::onMaxDuration() {
+  proxy_->stats.max_duration.add();
+  flags_.set(ResponseFlag::kDurationTimeout);
+  details_ = "max_downstream_connection_duration";
+  finish(CloseType::kAbort, CloseType::kAbort);
+}
+
+void TcpSession::finish(CloseType downstream, CloseType upstream) {
+  if (state_ == State::kOver) return;
+  state_ = State::kOver;
+  if (idle_timer_) idle_timer_->cancel();
+  if (duration_timer_) duration_timer_->cancel();
+  if (pending_ != nullptr) {
+    pending_->cancel();
+    pending_ = nullptr;
+  }
+  if (relay_) {
+    received_ = relay_->received(Relay::kLeft);
+    sent_ = relay_->received(Relay::kRight);
+    proxy_->stats.cx_rx_bytes_total.add(received_);
+    proxy_->stats.cx_tx_bytes_total.add(sent_);
+    cluster_->info().stats.upstream_cx_tx_bytes_total.add(received_);
+    cluster_->info().stats.upstream_cx_rx_bytes_total.add(sent_);
+    relay_->stop(upstream == CloseType::kReset);
+  }
+  if (upstream_) upstream_->close(upstream);
+  letUpstreamGo();
+  log();
+  if (relay_) {
+    owner_.sessionEnded();
+  } else {
+    connection_.close(downstream);
+  }
+}
+
+void TcpSession::letUpstreamGo() {
+  if (std::exchange(counted_by_cluster_, false)) cluster_->connectionEnded(*host_);
+  if (upstream_) loop_.deleteLater(std::move(upstream_));
+}
+
+void TcpSession::log() const {
+  if (proxy_->access_logs.empty()) return;
+  http::StreamInfo info;
+  info.connection = std::make_shared<network::ConnectionInfo>(connection_.info());
+  info.remote_address = info.connection->remote_address;
+  info.start_wall = info.connection->start_wall;
+  info.start = info.connection->start_monotonic;
+  info.end = loop_.now();
+  info.flags = flags_;
+  info.connection_termination_details = details_;
+  info.bytes_received = received_;
+  info.bytes_sent = sent_;
+  info.downstream_wire.received = received_;
+  info.downstream_wire.sent = sent_;
+  if (cluster_ != nullptr) info.upstream_cluster = cluster_->info().observability_name;
+  if (host_) {
+    info.upstream.remote_address = host_->address;
+    info.upstream.host_name = host_->hostname;
+  }
+  if (upstream_id_ != 0) {
+    info.upstream.local_address = upstream_local_;
+    info.upstream.connection_id = upstream_id_;
+    info.upstream.wire.sent = received_;
+    info.upstream.wire.received = sent_;
+  }
+  info.upstream.transport_failure_reason = transport_failure_reason_;
+  info.upstream.attempt_count = attempts_;
+  access_log::FormatContext context{.info = info};
+  context.log_type = "TcpConnectionEnd";
+  for (const auto& logger : proxy_->access_logs) logger->log(context, *worker_.runtime);
+}
+
+std::optional<uint64_t> TcpSession::hashKey() const {
+  if (!proxy_->hash_source_ip || !connection_.info().remote_address.isIp()) return std::nullopt;
+  return upstream::xxHash64(connection_.info().remote_address.ip());
+}
+
+}  // namespace baton::proxy
