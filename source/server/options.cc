@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 
 #include "source/base/strings.h"
+#include "source/server/hot_restart/message.h"
+#include "source/stats/region.h"
 
 namespace baton::server {
 namespace {

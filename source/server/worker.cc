@@ -19,7 +19,7 @@ Worker::Worker(unsigned index, const WorkerEnvironment& environment)
   std::latch ready(1);
   thread_ = std::thread([this, &ready] {
     ::pthread_setname_np(::pthread_self(), ("worker_" + std::to_string(index_)).c_str());
-    stats::bindShard(index_ + 1);
+    stats::bindShard(index_);
     clusters_ = environment_.make_clusters(index_, loop_);
     context_ = std::make_unique<proxy::WorkerContext>(
         proxy::WorkerContext{loop_, *clusters_, environment_.runtime, base::threadRandom(), environment_.state});

@@ -88,14 +88,15 @@ base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_
   return welcome;
 }
 
-base::Result<std::vector<std::string>> ChildSide::parity(const Inventory& own) {
+base::Result<ParityReport> ChildSide::parity(const Inventory& own) {
   inbox_.clear();
   channel_->send(Message{MessageType::kParity, encodeInventory(own), {}});
   if (auto answered = await(MessageType::kParityReport, "PARITY"); !answered) return answered.error();
-  std::vector<std::string> losses;
-  for (const std::string_view loss : inbox_.back().fields.all(Tag::kWarning)) losses.emplace_back(loss);
+  ParityReport report;
+  for (const std::string_view loss : inbox_.back().fields.all(Tag::kWarning)) report.losses.emplace_back(loss);
+  report.sockets = inbox_.back().fields.number(Tag::kCount).value_or(0);
   inbox_.clear();
-  return losses;
+  return report;
 }
 
 base::Result<std::vector<HandedSocket>> ChildSide::listeners() {

@@ -52,8 +52,7 @@ class ChildSide final : private Channel::Handler {
   // refused, kTimeout when it does not answer.
   base::Result<Welcome> hello(network::Fd socket, std::optional<uint64_t> epoch, const std::string& version,
                               const std::string& layout);
-  // The losses that the parent found.
-  base::Result<std::vector<std::string>> parity(const Inventory& own);
+  base::Result<ParityReport> parity(const Inventory& own);
   base::Result<std::vector<HandedSocket>> listeners();
   base::Result<std::vector<StatePart>> state();
   // The child accepts now. Waits for COMMIT; a parent that does not answer is left alone, and its COMMIT may come

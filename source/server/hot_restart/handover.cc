@@ -9,8 +9,6 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-// Descriptors that a process needs besides the sockets that cross: logs, epoll, shared memory, resolver, some clients.
-constexpr uint64_t kOwnDescriptors = 64;
 
 Fields inventoryEntry(std::string_view kind, std::string_view name, uint64_t count) {
   Fields entry;
@@ -70,10 +68,6 @@ std::vector<std::string> compareInventories(const Inventory& parent, const Inven
   if (child.open_file_limit < parent.open_file_limit) {
     losses.push_back("open-file limit is " + std::to_string(child.open_file_limit) + ", was " +
                      std::to_string(parent.open_file_limit));
-  }
-  if (child.open_file_limit < parent.sockets + kOwnDescriptors) {
-    losses.push_back("open-file limit " + std::to_string(child.open_file_limit) + " is too low for the " +
-                     std::to_string(parent.sockets) + " sockets to come");
   }
   return losses;
 }

@@ -142,9 +142,11 @@ void ParentSide::refuse(const std::string& why) {
 
 void ParentSide::sendParityReport(const Message& message) {
   Message report{MessageType::kParityReport, {}, {}};
-  for (const std::string& loss : compareInventories(server_.inventory(), decodeInventory(message.fields))) {
+  const Inventory own = server_.inventory();
+  for (const std::string& loss : compareInventories(own, decodeInventory(message.fields))) {
     report.fields.add(Tag::kWarning, loss);
   }
+  report.fields.add(Tag::kCount, own.sockets);
   channel_->send(report);
   expect(options_.step_timeout);
 }

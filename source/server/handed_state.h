@@ -1,0 +1,18 @@
+// The pieces of state that cross a hot restart, as bytes: TLS ticket keys and the health of hosts. Main thread.
+#pragma once
+
+#include <vector>
+
+#include "source/server/configuration.h"
+#include "source/server/hot_restart/handover.h"
+
+namespace baton::server {
+
+std::vector<hot_restart::StatePart> exportState(Configuration& configuration);
+// Skips what it does not know or can't read.
+void importState(const std::vector<hot_restart::StatePart>& parts, Configuration& configuration);
+
+// Counters and gauges of the whole lineage, for a child that can't share the region.
+std::vector<hot_restart::StatValue> exportStatValues(stats::Store& store);
+
+}  // namespace baton::server

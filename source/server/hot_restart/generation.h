@@ -1,0 +1,92 @@
+// This process's place in its lineage: how it got there (founded, or by HELLO from a parent), what it takes over, and
+// how it becomes a parent in turn. Ties lineage, stats region, restart socket and the two sides together; the server
+// walks through its steps in order. Owned by the server; main thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/base/result.h"
+#include "source/event/loop.h"
+#include "source/server/hot_restart/child_side.h"
+#include "source/server/hot_restart/lineage.h"
+#include "source/server/hot_restart/parent_side.h"
+#include "source/server/options.h"
+#include "source/stats/import.h"
+#include "source/stats/region.h"
+#include "source/stats/store.h"
+
+namespace baton::server::hot_restart {
+
+class Generation {
+ public:
+  struct Events {
+    std::function<void(const std::string& why)> dismissed;  // the parent took over again: this process must end
+    std::function<void()> probation_over;
+    std::function<void()> parent_gone;
+  };
+
+  Generation(event::Loop& loop, const Options& options, Events events);
+  ~Generation();
+
+  // Founds the lineage or says HELLO to the parent, and makes the stats store of this process. The store must end
+  // before this object does.
+  base::Result<std::unique_ptr<stats::Store>> enter();
+
+  uint64_t epoch() const { return epoch_; }
+  uint32_t baseId() const { return base_id_; }
+  // False from the moment in which the parent is known to have died.
+  bool hasParent() const { return child_side_ != nullptr && !parent_lost_; }
+  const ChildSide* child() const { return child_side_.get(); }
+  const ParentSide* parent() const { return parent_side_.get(); }
+
+  // The steps of a child. A parent that dies meanwhile is no error: nothing more comes from it then.
+  base::Result<ParityReport> parity(const Inventory& own);
+  // Listening sockets of ours and of the admin; the restart socket is kept here.
+  base::Result<std::vector<HandedSocket>> takeSockets();
+  base::Result<std::vector<StatePart>> takeState();
+  base::Result<void> ready();
+  void abort(const std::string& why);
+  void endParent();
+
+  // Opens the restart socket, or goes on with the inherited one, and accepts children. Not before the own probation is
+  // over: until then the parent answers (and refuses) on it.
+  base::Result<void> listenForChildren(ParentServer& server, stats::Store& store);
+  // For ParentServer::duplicateSockets().
+  std::optional<HandedSocket> duplicateRestartSocket() const;
+  // A child has taken over for good: it accepts children from now on.
+  void closeRestartSocket() { restart_socket_.close(); }
+
+  // The end of this process: says goodbye to the child; the last process of the lineage removes its files.
+  void leave();
+
+  std::string layout() const;
+
+ private:
+  base::Result<std::unique_ptr<stats::Store>> found();
+  base::Result<std::unique_ptr<stats::Store>> join(network::Fd socket);
+  base::Result<std::unique_ptr<stats::Store>> makeStore(network::Fd region_from_parent);
+  base::Result<network::Fd> connectToParent();
+  network::Address socketAddress() const;
+  stats::RegionOptions regionOptions() const;
+  // Remembers a dead parent; other errors go on.
+  std::optional<base::Error> orLost(const base::Error& error);
+
+  event::Loop& loop_;
+  const Options& options_;
+  Events events_;
+  uint32_t base_id_ = 0;
+  uint64_t epoch_ = 0;
+  bool parent_lost_ = false;
+  bool restart_socket_inherited_ = false;
+  std::optional<Lineage> lineage_;
+  std::unique_ptr<stats::Importer> importer_;
+  ChannelListener restart_socket_;
+  std::unique_ptr<ParentSide> parent_side_;
+  std::unique_ptr<ChildSide> child_side_;
+};
+
+}  // namespace baton::server::hot_restart

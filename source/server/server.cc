@@ -1,0 +1,525 @@
+#include "source/server/server.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "source/access_log/loggers.h"
+#include "source/admin/server.h"
+#include "source/base/log.h"
+#include "source/server/admin_commands.h"
+#include "source/server/handed_state.h"
+#include "source/stats/region.h"
+
+namespace baton::server {
+namespace {
+
+constexpr std::chrono::milliseconds kDrainCheckInterval{50};
+// Descriptors that a process needs beside the sockets that cross: logs, epoll, shared memory, resolver, some clients.
+constexpr uint64_t kOwnDescriptors = 64;
+constexpr std::chrono::seconds kLongestWarmUp{60};
+
+// As many open files as the system lets us have: a proxy needs two for each connection.
+uint64_t raiseOpenFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return limit.rlim_cur;
+}
+
+}  // namespace
+
+Server::Server(Options options)
+    : options_(std::move(options)),
+      clock_(base::RealClock::instance()),
+      start_time_(clock_.monotonic()),
+      main_loop_(clock_),
+      phases_(clock_),
+      drain_(clock_),
+      flush_timer_(main_loop_.loop(), [this] { everyFlush(); }),
+      drain_check_(
+          main_loop_.loop(), [this] { checkDrained(); }, event::Precision::kFine),
+      shutdown_timer_(main_loop_.loop(), [this] { stop("the parent shutdown time has passed"); }) {}
+
+Server::~Server() = default;
+
+int Server::validate(const Options& options) {
+  event::Loop loop;
+  auto store = stats::Store::inMemory();
+  auto bootstrap = Configuration::load(options, *store);
+  if (!bootstrap) {
+    std::fprintf(stderr, "%s\n", bootstrap.error().message.c_str());
+    return 1;
+  }
+  if (auto built = Configuration::build(*bootstrap, options, loop, *store, true); !built) {
+    std::fprintf(stderr, "%s\n", built.error().message.c_str());
+    return 1;
+  }
+  std::printf("configuration '%s' OK\n", options.config_path.empty() ? "--config-yaml" : options.config_path.c_str());
+  return 0;
+}
+
+int Server::run() {
+  signals_ =
+      std::make_unique<event::Signals>(main_loop_.loop(), std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP},
+                                       [this](int number) { onSignal(number); });
+  phases_.report(Phase::kStarting);
+  auto started = signals_->start();
+  if (started) started = start();
+  if (!started) {
+    const std::string& why = started.error().message;
+    if (generation_ != nullptr) generation_->abort(why);
+    phases_.report(Phase::kFailed, why.substr(0, why.find('\n')));
+    std::fprintf(stderr, "baton: %s\n", why.c_str());
+    exit_status_ = 1;
+  } else if (options_.mode == Mode::kServe) {
+    main_loop_.run();
+  }
+  // In the order in which they depend on each other.
+  if (admin_ != nullptr) admin_->close();
+  workers_.reset();
+  admin_.reset();
+  if (generation_ != nullptr) generation_->leave();
+  sockets_.reset();
+  configuration_.reset();
+  stats_.reset();
+  BATON_LOG(kMain, info, "ended with status {}", exit_status_);
+  base::flushLog();
+  store_.reset();
+  return exit_status_;
+}
+
+base::Result<void> Server::start() {
+  const uint64_t open_files = raiseOpenFileLimit();
+  global_limit_.most.store(static_cast<uint32_t>(std::min<uint64_t>(50'000, open_files / 2)));
+
+  hot_restart::Generation::Events events;
+  events.dismissed = [this](const std::string& why) {
+    phases_.report(Phase::kRolledBack, why);
+    stop("the parent took over again: " + why, 1);
+  };
+  events.probation_over = [this] { onProbationOver(); };
+  events.parent_gone = [this] { phases_.report(Phase::kParentEnded); };
+  generation_ = std::make_unique<hot_restart::Generation>(main_loop_.loop(), options_, std::move(events));
+  auto store = generation_->enter();
+  if (!store) return store.error();
+  store_ = std::move(*store);
+  stats_ = std::make_unique<ServerStats>(*store_);
+  state_ = State::kInitializing;
+
+  auto bootstrap = Configuration::load(options_, *store_);
+  if (!bootstrap) return bootstrap.error();
+  auto configuration = Configuration::build(*bootstrap, options_, main_loop_.loop(), *store_, false);
+  if (!configuration) return configuration.error();
+  configuration_ = std::move(*configuration);
+  phases_.report(Phase::kConfigured);
+
+  // Before the first look at a host: one that is known to be dead is not asked to prove it by a failed request.
+  if (auto taken = takeOverState(); !taken) return taken;
+  startWorkers();
+  if (auto warm = warmUp(); !warm) return warm;
+  phases_.report(Phase::kWarm);
+  if (options_.mode == Mode::kInitOnly) return {};
+
+  if (auto checked = checkParity(); !checked) return checked;
+  if (auto taken = takeOverSockets(); !taken) return taken;
+  workers_->onEach([](Worker& worker) { worker.startAccepting(); });
+  state_ = State::kLive;
+  stats_->live.set(1);
+  const auto initialization = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - start_time_);
+  stats_->initialization_time_ms.record(static_cast<uint64_t>(initialization.count()));
+  const bool child = generation_->hasParent();
+  if (auto ready = generation_->ready(); !ready) return ready;
+  if (store_->region() != nullptr) store_->region()->setState(stats::GenerationState::kServing);
+  phases_.report(Phase::kCommitted);
+  if (!child || !generation_->hasParent()) onProbationOver();
+  everyFlush();
+  return {};
+}
+
+void Server::startWorkers() {
+  WorkerEnvironment environment{
+      clock_,
+      drain_,
+      server_state_,
+      global_limit_,
+      configuration_->runtime().get(),
+      [this](unsigned, event::Loop& loop) { return configuration_->clusters().makeWorkerClusters(loop); },
+  };
+  workers_ = std::make_unique<WorkerSet>(options_.concurrency, std::move(environment));
+  stats_->workers_started.set(1);
+  stats_->concurrency.set(options_.concurrency);
+}
+
+base::Result<void> Server::warmUp() {
+  bool warm = false;
+  configuration_->clusters().start([&warm] { warm = true; });
+  const auto deadline = clock_.monotonic() + kLongestWarmUp;
+  while (!warm && exit_status_ == 0) {
+    if (clock_.monotonic() > deadline) {
+      BATON_LOG(kMain, warn, "not all clusters are ready after {} s; going on without them", kLongestWarmUp.count());
+      break;
+    }
+    main_loop_.runOnce(std::chrono::milliseconds(20));
+  }
+  return {};
+}
+
+base::Result<void> Server::checkParity() {
+  if (!generation_->hasParent()) return {};
+  const hot_restart::Inventory own = inventory();
+  auto report = generation_->parity(own);
+  if (!report) return report.error();
+  if (own.open_file_limit < report->sockets + kOwnDescriptors) {
+    return base::Error{base::ErrorCode::kResourceExhausted,
+                       "open-file limit " + std::to_string(own.open_file_limit) + " is too low for the " +
+                           std::to_string(report->sockets) + " sockets that the parent hands over"};
+  }
+  for (const std::string& loss : report->losses) BATON_LOG(kRestart, warn, "parity: {}", loss);
+  if (!report->losses.empty() && options_.restart.parity == ParityMode::kRefuse) {
+    return base::Error{base::ErrorCode::kInvalidArgument, "--restart-parity refuse: " + report->losses.front()};
+  }
+  return {};
+}
+
+base::Result<void> Server::takeOverSockets() {
+  auto inherited = generation_->takeSockets();
+  if (!inherited) return inherited.error();
+  const size_t taken = inherited->size();
+  network::Fd admin_socket;
+  std::vector<hot_restart::HandedSocket> listeners;
+  for (hot_restart::HandedSocket& socket : *inherited) {
+    if (socket.kind == hot_restart::HandedSocket::Kind::kAdmin) {
+      admin_socket = std::move(socket.fd);
+    } else {
+      listeners.push_back(std::move(socket));
+    }
+  }
+  sockets_ = std::make_unique<ListeningSockets>(configuration_->listeners());
+  auto assignments = sockets_->assign(std::move(listeners), options_.concurrency);
+  if (!assignments) return assignments.error();
+  const size_t assigned = assignments->size();
+  assign(std::move(*assignments), false);
+  stats_->listeners_active.set(static_cast<int64_t>(configuration_->listeners().size()));
+  stats_->listener_added.add(configuration_->listeners().size());
+  stats_->listener_create_success.add(assigned);
+  if (auto opened = openAdmin(std::move(admin_socket)); !opened) return opened;
+  phases_.report(Phase::kListening, fmt::format("{} sockets taken over, {} in use", taken, assigned));
+  return {};
+}
+
+void Server::assign(std::vector<SocketAssignment> assignments, bool accept_now) {
+  for (SocketAssignment& assignment : assignments) {
+    OpenSocket open{assignment.config, ListeningSockets::key(*assignment.config, assignment.address_index),
+                    assignment.socket_index, assignment.socket.get()};
+    const bool known = std::any_of(open_sockets_.begin(), open_sockets_.end(), [&open](const OpenSocket& other) {
+      return other.key == open.key && other.index == open.index;
+    });
+    if (!known) open_sockets_.push_back(std::move(open));
+    (*workers_)[assignment.worker].post([accept_now, worker = &(*workers_)[assignment.worker],
+                                         held = std::make_shared<SocketAssignment>(std::move(assignment))] {
+      worker->addListener(held->config, held->address_index, std::move(held->socket), accept_now);
+    });
+  }
+  // What was posted is done when this returns.
+  workers_->onEach([](Worker&) {});
+}
+
+base::Result<void> Server::openAdmin(network::Fd inherited) {
+  const auto& config = configuration_->bootstrap().admin;
+  if (!config || !config->address) return {};
+  auto address = network::addressOf(*config->address);
+  if (!address) return address.error();
+  addAdminCommands(handlers_, *this);
+  admin::Server::Settings settings;
+  for (const api::AccessLog& log : config->access_log) {
+    auto logger = access_log::buildLogger(log, configuration_->logFiles());
+    if (!logger) return logger.error();
+    settings.access_logs.push_back(std::move(*logger));
+  }
+  admin_ = std::make_unique<admin::Server>(main_loop_.asio(), handlers_, *store_, std::move(settings));
+  // The parent's socket serves if it is where ours should be; with port 0 it is by definition.
+  const auto there = inherited ? network::Address::localOf(inherited.get()) : address;
+  const bool same =
+      inherited && there && (*there == *address || (address->port() == 0 && there->ip() == address->ip()));
+  auto listening = same ? admin_->adopt(std::move(inherited)) : admin_->listen(*address);
+  if (!listening) {
+    return base::Error{base::ErrorCode::kSystem,
+                       "admin can't listen on " + address->text() + ": " + listening.error().message};
+  }
+  if (!options_.admin_address_path.empty()) {
+    // Whole or not at all: who waits for the file reads it at once.
+    const std::string temporary = options_.admin_address_path + "." + std::to_string(::getpid());
+    std::FILE* file = std::fopen(temporary.c_str(), "we");
+    if (file == nullptr) return base::systemError("--admin-address-path " + options_.admin_address_path);
+    std::fprintf(file, "%s", admin_->localAddress().text().c_str());
+    std::fclose(file);
+    if (::rename(temporary.c_str(), options_.admin_address_path.c_str()) != 0) {
+      return base::systemError("--admin-address-path " + options_.admin_address_path);
+    }
+  }
+  return {};
+}
+
+base::Result<void> Server::takeOverState() {
+  auto parts = generation_->takeState();
+  if (!parts) return parts.error();
+  importState(*parts, *configuration_);
+  return {};
+}
+
+void Server::onProbationOver() {
+  if (confirmed_) return;
+  confirmed_ = true;
+  auto additional = sockets_->openDeferred();
+  if (!additional) {
+    BATON_LOG(kRestart, err, "workers beyond the parent's stay without a socket: {}", additional.error().message);
+  } else {
+    assign(std::move(*additional), true);
+  }
+  if (auto listening = generation_->listenForChildren(*this, *store_); !listening) {
+    BATON_LOG(kRestart, err, "no hot restart of this process is possible: {}", listening.error().message);
+  }
+  phases_.report(Phase::kConfirmed);
+}
+
+void Server::onSignal(int number) {
+  switch (number) {
+    case SIGUSR1:
+      reopenLogs();
+      return;
+    case SIGHUP:
+      BATON_LOG(kMain, info, "SIGHUP is ignored; a restart is the wrapper's or `baton upgrade`'s business");
+      return;
+    default:
+      break;
+  }
+  if (options_.sigterm_drain_time.count() > 0 && !sigterm_seen_ && state_ == State::kLive) {
+    sigterm_seen_ = true;
+    BATON_LOG(kMain, info, "SIGTERM: draining for at most {} s", options_.sigterm_drain_time.count());
+    phases_.status("draining");
+    drain_.start(options_.restart.drain_strategy, options_.sigterm_drain_time);
+    state_ = State::kDraining;
+    parent_drain_ = true;
+    shutdown_at_ = clock_.monotonic() + options_.sigterm_drain_time;
+    shutdown_timer_.arm(options_.sigterm_drain_time);
+    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
+    drain_check_.arm(kDrainCheckInterval);
+    return;
+  }
+  stop(number == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+void Server::stop(const std::string& why, int status) {
+  BATON_LOG(kMain, info, "ending: {}", why);
+  exit_status_ = std::max(exit_status_, status);
+  state_ = State::kDraining;
+  main_loop_.stop();
+}
+
+void Server::reopenLogs() {
+  base::reopenLog();
+  if (configuration_ != nullptr) configuration_->logFiles().reopen();
+}
+
+Server::State Server::state() const {
+  return drain_.draining() ? State::kDraining : state_;
+}
+
+std::chrono::seconds Server::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() - start_time_);
+}
+
+std::vector<std::pair<std::string, std::string>> Server::listenerAddresses() const {
+  std::vector<std::pair<std::string, std::string>> addresses;
+  for (const OpenSocket& open : open_sockets_) {
+    if (open.index != 0) continue;
+    const auto address = network::Address::localOf(open.fd);
+    addresses.emplace_back(open.config->name, address ? address->text() : open.key);
+  }
+  return addresses;
+}
+
+void Server::everyFlush() {
+  updateStats();
+  store_->mergeHistograms();
+  store_->foldDeadGenerations();
+  configuration_->ticketKeys().rotate();
+  flush_timer_.arm(configuration_->bootstrap().stats_flush_interval);
+}
+
+void Server::updateStats() {
+  stats_->uptime.set(uptime().count());
+  stats_->state.set(static_cast<int64_t>(state() == State::kLive ? 0 : state() == State::kDraining ? 1 : 2));
+  stats_->hot_restart_epoch.set(static_cast<int64_t>(generation_->epoch()));
+  stats_->hot_restart_generation.set(static_cast<int64_t>(generation_->epoch()) + 1);
+  const auto now = clock_.wall();
+  int64_t days = INT64_MAX;
+  for (const auto& certificate : configuration_->certificates()) {
+    days = std::min(days, certificate.daysUntilExpiration(now));
+  }
+  stats_->days_until_first_cert_expiring.set(days == INT64_MAX ? 0 : std::max<int64_t>(0, days));
+  const int64_t own = static_cast<int64_t>(drainStatus().connections);
+  int64_t parents = 0;
+  if (const auto* child = generation_->child(); child != nullptr && child->parentStatus()) {
+    parents = static_cast<int64_t>(child->parentStatus()->drain.connections);
+  }
+  stats_->parent_connections.set(parents);
+  stats_->total_connections.set(own + parents);
+  stats_->updateMemory();
+}
+
+hot_restart::DrainStatus Server::drainStatus() {
+  hot_restart::DrainStatus status;
+  std::atomic<uint64_t> connections{0};
+  if (workers_ != nullptr) workers_->onEach([&](Worker& worker) { connections += worker.connections(); });
+  status.connections = connections.load();
+  if (shutdown_at_) {
+    status.left = std::max(std::chrono::milliseconds(0),
+                           std::chrono::duration_cast<std::chrono::milliseconds>(*shutdown_at_ - clock_.monotonic()));
+  }
+  return status;
+}
+
+void Server::checkDrained() {
+  if (drainStatus().connections == 0) {
+    stop("drained: nothing is left");
+    return;
+  }
+  drain_check_.arm(kDrainCheckInterval);
+}
+
+void Server::failHealthCheck(bool fail) {
+  server_state_.health_check_failed.store(fail);
+  if (parent_drain_) return;
+  // Listeners of drain_type DEFAULT tell their connections to go; nothing is closed.
+  if (fail) {
+    drain_.start(options_.restart.drain_strategy, options_.restart.drain_time);
+    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
+  } else {
+    drain_.cancel();
+  }
+}
+
+void Server::drainListeners(bool graceful, bool inbound_only, bool skip_exit, const std::string& listener,
+                            DrainStrategy strategy, std::chrono::milliseconds time) {
+  const auto affected = [inbound_only, listener](const network::ListenerConfig& config) {
+    if (!listener.empty() && config.name != listener) return false;
+    return !inbound_only || config.direction == api::Listener::TrafficDirection::kInbound;
+  };
+  const auto close = [this, affected] {
+    std::erase_if(open_sockets_, [&affected](const OpenSocket& open) { return affected(*open.config); });
+    workers_->onEach([&affected](Worker& worker) { worker.closeListeners(affected); });
+    stats_->listener_stopped.add();
+  };
+  if (graceful) {
+    drain_.start(strategy, time);
+    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
+    if (skip_exit) return;
+  }
+  close();
+}
+
+hot_restart::Inventory Server::inventory() {
+  hot_restart::Inventory inventory;
+  for (const auto& config : configuration_->listeners()) {
+    for (size_t index = 0; index < config->addresses.size(); ++index) {
+      inventory.listeners.push_back(ListeningSockets::key(*config, index));
+    }
+  }
+  inventory.tls_listeners = configuration_->tlsListeners();
+  for (const auto& cluster : configuration_->clusters().report()) {
+    const auto healthy = std::count_if(cluster.hosts.begin(), cluster.hosts.end(), [](const auto& entry) {
+      return entry.host->health() != upstream::HealthStatus::kUnhealthy;
+    });
+    inventory.healthy_endpoints.emplace_back(cluster.info->name, static_cast<uint64_t>(healthy));
+  }
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  inventory.open_file_limit = limit.rlim_cur;
+  inventory.sockets = open_sockets_.size() + 2;  // admin and restart socket
+  return inventory;
+}
+
+std::vector<hot_restart::HandedSocket> Server::duplicateSockets() {
+  std::vector<hot_restart::HandedSocket> sockets;
+  const auto add = [&sockets](hot_restart::HandedSocket::Kind kind, const std::string& key, uint32_t index, int fd) {
+    hot_restart::HandedSocket socket;
+    socket.kind = kind;
+    socket.address = key;
+    socket.worker = index;
+    socket.fd = network::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (socket.fd) sockets.push_back(std::move(socket));
+  };
+  for (const OpenSocket& open : open_sockets_) {
+    add(hot_restart::HandedSocket::Kind::kListener, open.key, open.index, open.fd);
+  }
+  if (admin_ != nullptr && admin_->listenerFd() >= 0) {
+    add(hot_restart::HandedSocket::Kind::kAdmin, admin_->localAddress().text(), 0, admin_->listenerFd());
+  }
+  if (auto restart = generation_->duplicateRestartSocket()) sockets.push_back(std::move(*restart));
+  return sockets;
+}
+
+std::vector<hot_restart::StatePart> Server::exportState() {
+  return server::exportState(*configuration_);
+}
+
+std::vector<hot_restart::StatValue> Server::exportStats() {
+  return exportStatValues(*store_);
+}
+
+int Server::duplicateStatsRegion() {
+  if (store_->region() == nullptr) return -1;
+  return ::fcntl(store_->region()->fd(), F_DUPFD_CLOEXEC, 0);
+}
+
+void Server::stopAccepting() {
+  workers_->onEach([](Worker& worker) { worker.pauseAccepting(); });
+  if (admin_ != nullptr) admin_->stopAccepting();
+}
+
+void Server::resumeAccepting() {
+  workers_->onEach([](Worker& worker) { worker.startAccepting(); });
+  if (admin_ != nullptr) admin_->resumeAccepting();
+}
+
+void Server::startDrain() {
+  state_ = State::kDraining;
+  parent_drain_ = true;
+  if (store_->region() != nullptr) store_->region()->setState(stats::GenerationState::kDraining);
+  stats_->listeners_draining.set(static_cast<int64_t>(configuration_->listeners().size()));
+  stats_->live.set(0);
+  open_sockets_.clear();
+  drain_.start(options_.restart.drain_strategy, options_.restart.drain_time);
+  workers_->onEach([](Worker& worker) {
+    worker.closeListeners([](const network::ListenerConfig&) { return true; });
+    worker.announceDrain();
+  });
+  generation_->closeRestartSocket();
+  if (admin_ != nullptr) admin_->close();
+  shutdown_at_ = clock_.monotonic() + options_.restart.parent_shutdown_time;
+  shutdown_timer_.arm(options_.restart.parent_shutdown_time);
+  checkDrained();
+}
+
+void Server::endNow(const std::string& why) {
+  generation_->endParent();
+  stop(why);
+}
+
+void Server::endOldestGeneration() {
+  if (generation_->hasParent()) {
+    BATON_LOG(kRestart, warn, "too many generations are alive; the oldest is to end");
+    generation_->endParent();
+  }
+}
+
+}  // namespace baton::server
