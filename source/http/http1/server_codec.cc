@@ -61,7 +61,8 @@ void Http1ServerCodec::beginStream() {
 bool Http1ServerCodec::readHead(std::string_view bytes, size_t& consumed) {
   const HeadParser::Result result = head_.parse(bytes);
   consumed += result.consumed;
-  if (head_.started() && receiver_ == nullptr) beginStream();
+  const bool begun = head_.started() || result.status == HeadParser::Status::kError;
+  if (begun && receiver_ == nullptr) beginStream();
   bytes_received_ += result.consumed;
   head_bytes_received_ += result.consumed;
   // onNewStream() may have answered or closed already.
