@@ -8,6 +8,7 @@
 #include "source/base/random.h"
 #include "source/base/runtime.h"
 #include "source/event/loop.h"
+#include "source/http/date.h"
 #include "source/upstream/worker_clusters.h"
 
 namespace baton::proxy {
@@ -27,6 +28,7 @@ struct WorkerContext {
   std::shared_ptr<const base::Runtime> runtime;  // never null
   base::Random& random;
   const ServerState& server;
+  http::DateCache dates{loop.clock()};
   std::shared_ptr<ShadowSet> shadows;  // copies of requests that are under way; made when first needed
 };
 

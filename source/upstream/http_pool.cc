@@ -49,8 +49,8 @@ HttpPool::~HttpPool() {
   }
 }
 
-PendingStream* HttpPool::newStream(http::StreamReceiver& receiver, StreamWaiter& waiter) {
-  if (PooledConnection* connection = readyConnection()) {
+PendingStream* HttpPool::newStream(http::StreamReceiver& receiver, StreamWaiter& waiter, bool fresh) {
+  if (PooledConnection* connection = fresh ? nullptr : readyConnection()) {
     attach(*connection, receiver, waiter);
     return nullptr;
   }

@@ -39,8 +39,8 @@ class HttpPool {
   HttpPool(const HttpPool&) = delete;
   HttpPool& operator=(const HttpPool&) = delete;
 
-  // See WorkerCluster::newStream().
-  PendingStream* newStream(http::StreamReceiver& receiver, StreamWaiter& waiter);
+  // See WorkerCluster::newStream(). `fresh`: idle connections are passed over.
+  PendingStream* newStream(http::StreamReceiver& receiver, StreamWaiter& waiter, bool fresh = false);
 
   // Connections close when their last stream ends; idle ones now. Streams still get a connection, one for each.
   void drain();

@@ -123,7 +123,11 @@ PendingStream* PooledCluster::newStream(const StreamOptions& options, const Load
     waiter.onStreamFailed(PoolFailure::kNoHealthyHost, {}, nullptr);
     return nullptr;
   }
-  return poolFor(host, options, context).newStream(receiver, waiter);
+  return poolFor(host, options, context).newStream(receiver, waiter, options.fresh_connection);
+}
+
+HostCounts PooledCluster::hostCounts() const {
+  return {.total = snapshot_->total(), .healthy = snapshot_->healthy(), .degraded = snapshot_->degraded()};
 }
 
 HttpPool& PooledCluster::poolFor(const HostPtr& host, const StreamOptions& options,

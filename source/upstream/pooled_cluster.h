@@ -23,6 +23,7 @@ class PooledCluster final : public WorkerCluster, public HttpPool::Owner {
 
   const ClusterInfo& info() const override { return *info_; }
   HostPtr chooseHost(const LoadBalancerContext& context) override;
+  HostCounts hostCounts() const override;
   PendingStream* newStream(const StreamOptions& options, const LoadBalancerContext& context,
                            http::StreamReceiver& receiver, StreamWaiter& waiter) override;
   PendingConnection* newConnection(Priority priority, const LoadBalancerContext& context,

@@ -88,12 +88,19 @@ struct StreamOptions {
   bool fresh_connection = false;
 };
 
+struct HostCounts {
+  size_t total = 0;
+  size_t healthy = 0;
+  size_t degraded = 0;
+};
+
 class WorkerCluster {
  public:
   virtual ~WorkerCluster() = default;
   virtual const ClusterInfo& info() const = 0;
   // The balancer's choice; null when no host can be used. Counts lb_healthy_panic and the like.
   virtual HostPtr chooseHost(const LoadBalancerContext& context) = 0;
+  virtual HostCounts hostCounts() const = 0;
 
   // Asks the pool of a chosen host for a stream to `receiver`. The outcome may come before this returns, and then null
   // is returned. The pool checks the circuit breakers and counts.

@@ -64,6 +64,8 @@ class FilterStream {
   // Ends the request here with a response of our own; it passes the encoding side of the filters. Ends the stream when
   // a response has begun already.
   virtual void sendLocalReply(LocalReply reply) = 0;
+  // A place for what a filter keeps for as long as the connection lasts; `key`: its own.
+  virtual std::shared_ptr<void>& connectionState(const void* key) = 0;
   // Bytes that a kCollect filter may keep; a longer body is answered by 413.
   virtual void setCollectLimit(size_t bytes) = 0;
   // Body bytes of a filter's own, in front of what it was just given (or of the trailers).

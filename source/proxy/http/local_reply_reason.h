@@ -18,6 +18,7 @@ namespace baton::proxy {
   X(kMissingHost, 400, kNone, "missing_host_header", "")                                                               \
   X(kMissingPath, 404, kNone, "missing_path_rejected", "")                                                             \
   X(kRelativePath, 404, kNone, "absolute_path_rejected", "")                                                           \
+  X(kUnderscoreInHeader, 400, kNone, "unexpected_underscore", "")                                                      \
   X(kTraceNotAllowed, 405, kNone, "trace_not_allowed", "")                                                             \
   X(kPathNormalizationFailed, 400, kNone, "path_normalization_failed", "")                                             \
   X(kPathNormalizationRedirect, 307, kNone, "path_normalization_redirect", "")                                         \

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "source/base/strings.h"
+#include "source/http/grpc.h"
 
 namespace baton::proxy {
 
@@ -17,30 +18,11 @@ std::optional<Milliseconds> millisecondsIn(const HeaderMap& headers, HeaderName 
   return Milliseconds(*number);
 }
 
-}  // namespace
-
 std::optional<Milliseconds> grpcTimeout(const HeaderMap& headers) {
-  const std::string_view text = headers.get(HeaderName::kGrpcTimeout);
-  if (text.size() < 2 || text.size() > 9) return std::nullopt;
-  const auto number = base::parseNumber<int64_t>(text.substr(0, text.size() - 1));
-  if (!number || *number < 0) return std::nullopt;
-  using namespace std::chrono;
-  switch (text.back()) {
-    case 'H':
-      return Milliseconds(hours(*number));
-    case 'M':
-      return Milliseconds(minutes(*number));
-    case 'S':
-      return Milliseconds(seconds(*number));
-    case 'm':
-      return Milliseconds(*number);
-    case 'u':
-      return ceil<Milliseconds>(microseconds(*number));
-    case 'n':
-      return ceil<Milliseconds>(nanoseconds(*number));
-  }
-  return std::nullopt;
+  return http::parseGrpcTimeout(headers.get(HeaderName::kGrpcTimeout));
 }
+
+}  // namespace
 
 std::optional<Milliseconds> routeStreamDuration(const HeaderMap& headers, const ForwardAction& action) {
   if (action.grpc_timeout_header_max && !action.grpc_timeout_replaces_route_timeout) {
@@ -62,7 +44,7 @@ RequestTimeouts RequestTimeouts::take(HeaderMap& headers, const ForwardAction& a
     timeouts.per_try = action.retry->per_try_timeout.value_or(Milliseconds(0));
     timeouts.per_try_idle = action.retry->per_try_idle_timeout.value_or(Milliseconds(0));
   }
-  const bool grpc = headers.get(HeaderName::kContentType).starts_with("application/grpc");
+  const bool grpc = http::isGrpcRequest(headers);
   if (grpc && action.grpc_timeout_replaces_route_timeout) {
     Milliseconds timeout = grpcTimeout(headers).value_or(Milliseconds(0));
     if (timeout > action.grpc_timeout_header_offset) timeout -= action.grpc_timeout_header_offset;

@@ -22,10 +22,6 @@ struct RequestTimeouts {
                               Milliseconds elapsed);
 };
 
-// RFC-less but universal: gRPC over HTTP/2, "grpc-timeout". Nothing when it is absent or malformed; the unit is one of
-// H M S m u n; rounded up to milliseconds.
-std::optional<Milliseconds> grpcTimeout(const http::HeaderMap& headers);
-
 // A stream's whole life, as the route limits it; nothing when it does not.
 std::optional<Milliseconds> routeStreamDuration(const http::HeaderMap& headers, const ForwardAction& action);
 

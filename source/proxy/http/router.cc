@@ -4,6 +4,7 @@
 
 #include "source/base/strings.h"
 #include "source/http/field_syntax.h"
+#include "source/http/message_rules.h"
 #include "source/proxy/http/http_attempt.h"
 #include "source/proxy/http/tcp_attempt.h"
 #include "source/upstream/cluster_info.h"
@@ -22,11 +23,6 @@ event::Precision precisionFor(Milliseconds timeout) {
 }
 
 }  // namespace
-
-bool isIdempotent(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
-         method == "TRACE";
-}
 
 Router::Router(RouterStream& stream, const HttpConfig& config)
     : stream_(stream), config_(config), worker_(stream.worker()) {}
@@ -204,7 +200,7 @@ bool Router::replayable() const {
 bool Router::mayReplay() const {
   if (!keep_body_ || state_ != State::kTrying) return false;
   if (retry_ && retry_->enabled()) return true;
-  return !sent_again_ && attempt_->reusedConnection() && isIdempotent(stream_.requestHeaders().method());
+  return !sent_again_ && attempt_->reusedConnection() && http::isIdempotentMethod(stream_.requestHeaders().method());
 }
 
 void Router::stopKeeping() {

@@ -20,9 +20,6 @@
 
 namespace baton::proxy {
 
-// RFC 9110 9.2.2: doing it twice does what doing it once does.
-bool isIdempotent(std::string_view method);
-
 class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
  public:
   Router(RouterStream& stream, const HttpConfig& config);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "source/base/strings.h"
+#include "source/http/message_rules.h"
 #include "source/proxy/http/router.h"
 #include "source/upstream/cluster_info.h"
 
@@ -104,7 +105,7 @@ bool Router::sendAgainOnFreshConnection(StreamReset reset) {
   if (sent_again_ || tcp_ || !replayable() || saw_informational_) return false;
   const bool refused = reset == StreamReset::kRemoteRefused;
   const bool closed_when_idle = reset == StreamReset::kConnectionTerminated && attempt_->reusedConnection() &&
-                                isIdempotent(stream_.requestHeaders().method()) && upgrade_.empty();
+                                http::isIdempotentMethod(stream_.requestHeaders().method()) && upgrade_.empty();
   if (!refused && !closed_when_idle) return false;
   sent_again_ = true;
   dropAttempt();

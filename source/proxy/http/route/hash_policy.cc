@@ -5,10 +5,10 @@
 #include <re2/re2.h>
 
 #include "source/base/strings.h"
+#include "source/http/cookie.h"
+#include "source/http/query.h"
 
 namespace baton::proxy {
-
-using http::HeaderName;
 
 uint64_t stableHash(std::string_view text) {
   // FNV-1a with a finalizer, because the ring looks at the high bits.
@@ -19,26 +19,6 @@ uint64_t stableHash(std::string_view text) {
   hash ^= hash >> 33;
   hash *= 0xc4ceb9fe1a85ec53;
   return hash ^ (hash >> 33);
-}
-
-std::optional<std::string_view> findCookie(const http::HeaderMap& headers, std::string_view name) {
-  std::optional<std::string_view> found;
-  headers.forEach([&](HeaderName id, std::string_view, std::string_view value) {
-    if (id != HeaderName::kCookie || found) return;
-    while (!value.empty() && !found) {
-      const size_t semicolon = value.find(';');
-      const std::string_view pair = base::trim(value.substr(0, semicolon));
-      value.remove_prefix(semicolon == std::string_view::npos ? value.size() : semicolon + 1);
-      const size_t equals = pair.find('=');
-      if (equals == std::string_view::npos || pair.substr(0, equals) != name) continue;
-      std::string_view cookie = pair.substr(equals + 1);
-      if (cookie.size() >= 2 && cookie.front() == '"' && cookie.back() == '"') {
-        cookie = cookie.substr(1, cookie.size() - 2);
-      }
-      found = cookie;
-    }
-  });
-  return found;
 }
 
 base::Result<HashPolicy> HashPolicy::build(const std::vector<api::HashPolicy>& config) {
@@ -90,17 +70,13 @@ std::optional<uint64_t> HashPolicy::hashOf(const Entry& entry, const http::Heade
       return stableHash(rewritten);
     }
     case Kind::kCookie: {
-      if (const auto value = findCookie(headers, entry.name); value && !value->empty()) return stableHash(*value);
+      if (const auto value = http::findCookie(headers, entry.name); value && !value->empty()) return stableHash(*value);
       if (!entry.ttl) return std::nullopt;
       const uint64_t number = random.next();
       const std::string value = base::hexEncode({reinterpret_cast<const char*>(&number), sizeof(number)});
-      new_cookie = entry.name + "=\"" + value + "\"";
-      if (entry.ttl->count() > 0) {
-        new_cookie +=
-            "; Max-Age=" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*entry.ttl).count());
-      }
-      if (!entry.path.empty()) new_cookie += "; Path=" + entry.path;
-      new_cookie += "; HttpOnly";
+      http::CookieAttributes attributes{.path = entry.path};
+      if (entry.ttl->count() > 0) attributes.max_age = std::chrono::duration_cast<std::chrono::seconds>(*entry.ttl);
+      new_cookie = http::makeSetCookie(entry.name, value, attributes);
       return stableHash(value);
     }
     case Kind::kSourceIp:

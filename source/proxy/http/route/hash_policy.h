@@ -49,7 +49,4 @@ class HashPolicy {
   std::vector<Entry> entries_;
 };
 
-// The value of the first cookie of that name in any cookie header; nothing when there is none.
-std::optional<std::string_view> findCookie(const http::HeaderMap& headers, std::string_view name);
-
 }  // namespace baton::proxy

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include "source/base/strings.h"
+#include "source/http/grpc.h"
 #include "source/network/connection_info.h"
 
 namespace baton::proxy {
@@ -11,11 +12,6 @@ using http::HeaderMap;
 using http::HeaderName;
 
 namespace {
-
-bool isGrpc(std::string_view content_type) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  return content_type.starts_with(kGrpc) && (content_type.size() == kGrpc.size() || content_type[kGrpc.size()] == '+');
-}
 
 // The end of the host in "host:port" or "[::1]:port".
 size_t portPosition(std::string_view authority) {
@@ -123,7 +119,7 @@ bool RouteMatcher::matches(const RouteQuery& request, std::string_view path) con
       if (given.method() != "CONNECT" || given.has(HeaderName::kProtocol)) return false;
       break;
   }
-  if (grpc && !isGrpc(given.get(HeaderName::kContentType))) return false;
+  if (grpc && !http::isGrpcRequest(given)) return false;
   if (!http::allMatch(headers, given)) return false;
   for (const http::QueryMatcher& parameter : query) {
     if (!parameter.matches(given.path())) return false;
