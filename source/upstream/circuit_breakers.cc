@@ -13,14 +13,18 @@ void Breaker::configure(uint32_t limit, stats::Gauge open, std::optional<stats::
 }
 
 void Breaker::release() {
-  used_.fetch_sub(1, std::memory_order_relaxed);
+  used_.fetch_sub(1);
   if (remaining_) remaining_->add();
-  if (open_said_.load(std::memory_order_relaxed)) updateOpen();
+  if (open_said_.load()) updateOpen();
 }
 
 void Breaker::updateOpen() {
-  const bool is_open = open();
-  if (open_said_.exchange(is_open, std::memory_order_relaxed) != is_open) open_gauge_.add(is_open ? 1 : -1);
+  bool is_open;
+  do {
+    is_open = used_.load() >= limit_;
+    if (open_said_.exchange(is_open) != is_open) open_gauge_.add(is_open ? 1 : -1);
+    // Another thread may have passed the limit meanwhile and said so before us.
+  } while (is_open != (used_.load() >= limit_));
 }
 
 void CircuitBreakers::configure(const std::array<BreakerLimits, kPriorities>& limits,

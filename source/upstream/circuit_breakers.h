@@ -37,12 +37,12 @@ class Breaker {
     uint32_t used = used_.load(std::memory_order_relaxed);
     do {
       if (used >= limit_) return false;
-    } while (!used_.compare_exchange_weak(used, used + 1, std::memory_order_relaxed));
+    } while (!used_.compare_exchange_weak(used, used + 1));
     acquired(used + 1);
     return true;
   }
   // Although the limit is reached: a pool that has no connection at all gets one.
-  void acquireAnyway() { acquired(used_.fetch_add(1, std::memory_order_relaxed) + 1); }
+  void acquireAnyway() { acquired(used_.fetch_add(1) + 1); }
   void release();
   bool open() const { return used_.load(std::memory_order_relaxed) >= limit_; }
   uint32_t used() const { return used_.load(std::memory_order_relaxed); }

@@ -207,7 +207,8 @@ void PooledConnection::settle() {
       codec_->goAway();
       --calls_;
     }
-    connection_.close(peer_ended_ ? network::CloseType::kAbort : network::CloseType::kFlush);
+    // A peer that has ended its side may still read the end of a tunnel.
+    connection_.close(network::CloseType::kFlush);
     return;
   }
   setState(codec_->canOpenStream() ? State::kReady : State::kBusy);

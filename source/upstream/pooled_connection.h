@@ -78,6 +78,7 @@ class PooledConnection final : private network::ConnectionHandler, private http:
   void onBelowLowWatermark() override;
   void onClosed(network::CloseReason reason) override;
   void onConnectionMustClose() override;
+  void onTunnelSendingEnded() override { connection_.endWrite(); }
   void onGoAway() override {}  // settle() sees it
   void onDispatchResumed() override;
   void write(std::string_view bytes) override { connection_.write(bytes); }
