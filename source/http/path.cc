@@ -111,7 +111,7 @@ PathResult normalizePath(std::string_view target, const PathSettings& settings, 
   if (settings.normalize) {
     std::replace(path.begin(), path.end(), '\\', '/');
     removeDotSegments(path);
-    if (path.empty()) path = "/";
+    if (path.empty()) path += '/';
   }
   if (settings.merge_slashes) mergeSlashes(path);
   if (seen.escaped_slash && settings.escaped_slashes == EscapedSlashes::kRedirect) {
