@@ -112,7 +112,9 @@ int chooseProtocol(SSL* ssl, const unsigned char** out, unsigned char* out_size,
 }
 
 int ticketKey(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt) {
-  return useTicketKey(*State::of(ssl).ticket_keys->keys(), name, iv, cipher, mac, encrypt);
+  // A client of TLS 1.3 uses a ticket once (RFC 8446 C.4).
+  const bool renew = SSL_version(ssl) == TLS1_3_VERSION;
+  return useTicketKey(*State::of(ssl).ticket_keys->keys(), renew, name, iv, cipher, mac, encrypt);
 }
 
 // Called only for clients that ask for a staple.

@@ -26,8 +26,8 @@ bool setKeys(const TicketKey& key, const unsigned char* iv, EVP_CIPHER_CTX* ciph
 
 }  // namespace
 
-int useTicketKey(const TicketKeyRing::Keys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
-                 EVP_MAC_CTX* mac, int encrypt) {
+int useTicketKey(const TicketKeyRing::Keys& keys, bool always_renew, unsigned char* name, unsigned char* iv,
+                 EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt) {
   if (encrypt == 1) {
     const TicketKey& newest = keys.front();
     std::memcpy(name, newest.name.data(), newest.name.size());
@@ -37,7 +37,7 @@ int useTicketKey(const TicketKeyRing::Keys& keys, unsigned char* name, unsigned 
   for (const TicketKey& key : keys) {
     if (std::memcmp(name, key.name.data(), key.name.size()) != 0) continue;
     if (!setKeys(key, iv, cipher, mac, 0)) return kError;
-    return &key == &keys.front() ? kUse : kUseAndRenew;
+    return &key == &keys.front() && !always_renew ? kUse : kUseAndRenew;
   }
   return kUnknownKey;
 }

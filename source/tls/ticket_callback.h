@@ -8,8 +8,9 @@
 
 namespace baton::tls {
 
-// For SSL_CTX_set_tlsext_ticket_key_evp_cb()'s callback: `keys` of one moment. Returns what OpenSSL expects of it.
-int useTicketKey(const TicketKeyRing::Keys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
-                 EVP_MAC_CTX* mac, int encrypt);
+// For SSL_CTX_set_tlsext_ticket_key_evp_cb()'s callback: `keys` of one moment; with `always_renew` each resumption
+// brings a new ticket. Returns what OpenSSL expects of it.
+int useTicketKey(const TicketKeyRing::Keys& keys, bool always_renew, unsigned char* name, unsigned char* iv,
+                 EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt);
 
 }  // namespace baton::tls

@@ -31,7 +31,7 @@ inline api::TlsCertificate identityOf(const test::TestCertificate& certificate) 
 }
 
 class TlsTest : public testing::Test {
- protected:
+ public:
   static const test::TestCertificate& authority() {
     static const test::TestCertificate made = test::makeAuthority("Test CA");
     return made;
@@ -46,6 +46,7 @@ class TlsTest : public testing::Test {
     return settings;
   }
 
+ protected:
   std::shared_ptr<DownstreamContext> server(const api::DownstreamTlsContext& settings) {
     auto built = DownstreamContext::build(settings, ticket_keys_, stats::Scope(*store_, "listener.l."));
     EXPECT_TRUE(built.ok()) << (built.ok() ? "" : built.error().message);
