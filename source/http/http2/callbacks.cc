@@ -6,10 +6,6 @@ namespace baton::http::http2 {
 
 namespace {
 
-// Types up to CONTINUATION are RFC 9113's; PRIORITY_UPDATE is RFC 9218's.
-constexpr uint8_t kLastFrameType = NGHTTP2_CONTINUATION;
-constexpr uint8_t kPriorityUpdateType = 0x10;
-
 bool has(uint8_t flags, uint8_t flag) {
   return (flags & flag) != 0;
 }
@@ -77,24 +73,19 @@ int Callbacks::onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, vo
   FloodGuard& guard = self.flood_guard_;
   const bool end_of_stream = has(header->flags, NGHTTP2_FLAG_END_STREAM);
   switch (header->type) {
-    case NGHTTP2_DATA:
-      return self.checkLateFrame(*header);
     case NGHTTP2_HEADERS:
-      if (const int late = self.checkLateFrame(*header); late != 0) return late;
+      if (const int late = self.checkLateFrame(header->stream_id, header->type); late != 0) return late;
       return self.breach(guard.onMessageFrame(header->length == 0 && !end_of_stream));
     case NGHTTP2_CONTINUATION:
       if (self.header_stream_ != nullptr) self.header_stream_->wire_.headers_received += 9 + header->length;
       return self.breach(guard.onMessageFrame(header->length == 0));
-    case NGHTTP2_PRIORITY:
-    case kPriorityUpdateType:
-      return self.breach(guard.onPriorityFrame());
     case NGHTTP2_WINDOW_UPDATE:
       return self.breach(guard.onWindowUpdateFrame());
     case NGHTTP2_SETTINGS:
       if (has(header->flags, NGHTTP2_FLAG_ACK) || self.settings_frames_++ == 0) return 0;
       return self.glitch();
     default:
-      return header->type > kLastFrameType && self.side_ == Session::Side::kServer ? self.glitch() : 0;
+      return 0;
   }
 }
 
@@ -198,12 +189,6 @@ int Callbacks::onFrameReceived(nghttp2_session* session, const nghttp2_frame* fr
       }
       return self.breach(self.flood_guard_.onMessageFrame(empty));
     }
-    case NGHTTP2_PRIORITY:
-      // RFC 7540 5.3.1, which peers of before RFC 9113 may rely on.
-      if (frame->priority.pri_spec.stream_id == frame->hd.stream_id) {
-        return self.breach(NGHTTP2_PROTOCOL_ERROR, "http2.self_dependency");
-      }
-      return 0;
     case NGHTTP2_RST_STREAM: {
       self.stats_.rx_reset.add();
       if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM) self.stats_.stream_refused_errors.add();
@@ -214,6 +199,7 @@ int Callbacks::onFrameReceived(nghttp2_session* session, const nghttp2_frame* fr
       if (has(frame->hd.flags, NGHTTP2_FLAG_ACK)) {
         self.settings_due_ = base::MonotonicTime::max();
       } else {
+        self.settings_in_dispatch_ = true;
         self.onPeerSettings();
       }
       return 0;
@@ -288,6 +274,10 @@ int Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* frame,
     case NGHTTP2_RST_STREAM:
       self.stats_.tx_reset.add();
       self.reset_by_us_.add(frame->hd.stream_id);
+      if (frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR && self.settings_in_dispatch_) {
+        // RFC 9113 6.9.2: SETTINGS that overflow a window are the connection's error, not the stream's.
+        self.breach(NGHTTP2_FLOW_CONTROL_ERROR, "http2.flow_control_error");
+      }
       if (blamesPeer(frame->rst_stream.error_code) && (stream == nullptr || !stream->reset_submitted_)) self.glitch();
       return 0;
     case NGHTTP2_GOAWAY:
@@ -298,12 +288,17 @@ int Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* frame,
   }
 }
 
-int Callbacks::onFrameNotSent(nghttp2_session* session, const nghttp2_frame* frame, int, void* user_data) {
+int Callbacks::onFrameNotSent(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user_data) {
   Session& self = *static_cast<Session*>(user_data);
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   if (Stream* const stream = streamOf(session, frame->hd.stream_id); stream != nullptr) {
-    // Too large to send: nothing of this message can follow.
-    if (!stream->closed_) stream->fail(NGHTTP2_INTERNAL_ERROR, StreamReset::kOverflow, "http2.headers_not_sent");
+    if (stream->closed_) return 0;
+    if (error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED || error == NGHTTP2_ERR_SESSION_CLOSING) {
+      stream->fail(NGHTTP2_CANCEL, StreamReset::kRemoteRefused, "http2.goaway");
+    } else {
+      // Too large to send, most likely: nothing of this message can follow.
+      stream->fail(NGHTTP2_INTERNAL_ERROR, StreamReset::kOverflow, "http2.headers_not_sent");
+    }
     return 0;
   }
   if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.requestNotSent(frame->hd.stream_id);

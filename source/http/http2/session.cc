@@ -120,20 +120,21 @@ DispatchResult Session::dispatch(std::string_view bytes) {
   last_received_ = now();
   ping_outstanding_ = false;
   dispatching_ = true;
-  ssize_t result = 0;
+  settings_in_dispatch_ = false;
   if (breach(flood_guard_.onBytes(bytes.size())) == 0) {
-    result = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    size_t fed = 0;
+    size_t at = 0;
+    while (side_ == Side::kServer && !breach_ && scanner_.next(bytes, at)) {
+      if (inspect(scanner_.frame()) != 0) break;
+      // What follows is judged by the state that a reset leaves.
+      if (scanner_.frame().type != NGHTTP2_RST_STREAM || at + scanner_.left() > bytes.size()) continue;
+      const size_t end = at + scanner_.left();
+      receive(bytes.substr(fed, end - fed));
+      fed = end;
+    }
+    if (!breach_) receive(bytes.substr(fed));
   }
   dispatching_ = false;
-  if (result < 0 && !breach_) {
-    if (result == NGHTTP2_ERR_FLOODED) {
-      breach(Flood::kOutboundControl);
-    } else if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
-      breach(NGHTTP2_PROTOCOL_ERROR, "http2.invalid_preface");
-    } else {
-      breach(Flood::kContinuation);
-    }
-  }
   flush();
   if (!breach_) breach(flood_guard_.onOutboundQueue(nghttp2_session_get_outbound_queue_size(session_), open_streams_));
   if (breach_) terminate(breach_->error_code, breach_->reason, breach_->details);
@@ -296,13 +297,44 @@ void Session::onMalformedMessage(Stream& stream, std::string_view details) {
   glitch();
 }
 
-int Session::checkLateFrame(const nghttp2_frame_hd& frame) {
-  const int32_t id = frame.stream_id;
+void Session::receive(std::string_view bytes) {
+  const ssize_t result =
+      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (result >= 0 || breach_) return;
+  if (result == NGHTTP2_ERR_FLOODED) {
+    breach(Flood::kOutboundControl);
+  } else if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
+    breach(NGHTTP2_PROTOCOL_ERROR, "http2.invalid_preface");
+  } else {
+    breach(Flood::kContinuation);
+  }
+}
+
+int Session::inspect(const FrameScanner::Frame& frame) {
+  // Types up to CONTINUATION are RFC 9113's; PRIORITY_UPDATE is RFC 9218's.
+  constexpr uint8_t kPriorityUpdateType = 0x10;
+  switch (frame.type) {
+    case NGHTTP2_DATA:
+      return checkLateFrame(frame.stream_id, frame.type);
+    case NGHTTP2_PRIORITY:
+      if (breach(flood_guard_.onPriorityFrame()) != 0) return NGHTTP2_ERR_CALLBACK_FAILURE;
+      if (frame.stream_id == 0) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.priority_on_stream_0");
+      // RFC 7540 5.3.1, which peers of before RFC 9113 may rely on.
+      if (frame.depends_on == frame.stream_id) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.self_dependency");
+      return 0;
+    case kPriorityUpdateType:
+      return breach(flood_guard_.onPriorityFrame());
+    default:
+      return frame.type > NGHTTP2_CONTINUATION ? glitch() : 0;
+  }
+}
+
+int Session::checkLateFrame(int32_t id, uint8_t type) {
   if (side_ == Side::kClient || id % 2 == 0 || id > nghttp2_session_get_last_proc_stream_id(session_)) return 0;
   if (nghttp2_session_find_stream(session_, id) != nullptr || reset_by_us_.contains(id)) return 0;
   if (ended_by_peer_.contains(id)) return breach(NGHTTP2_STREAM_CLOSED, "http2.frame_on_closed_stream");
   // A stream that was passed over can't be opened any more (RFC 9113 5.1.1); DATA may be very late.
-  if (frame.type == NGHTTP2_HEADERS) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.stream_id_went_back");
+  if (type == NGHTTP2_HEADERS) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.stream_id_went_back");
   return glitch();
 }
 

@@ -19,6 +19,7 @@
 #include "source/event/loop.h"
 #include "source/http/codec.h"
 #include "source/http/http2/flood_guard.h"
+#include "source/http/http2/frame_scanner.h"
 #include "source/http/http2/settings.h"
 #include "source/http/http2/stats.h"
 #include "source/http/http2/stream.h"
@@ -126,7 +127,10 @@ class Session final : private event::EndOfTurnTask {
     std::array<int32_t, 128> ids_{};
     size_t next_ = 0;
   };
-  int checkLateFrame(const nghttp2_frame_hd& frame);
+  int checkLateFrame(int32_t stream_id, uint8_t type);
+  // What nghttp2 would not tell of a client's frame.
+  int inspect(const FrameScanner::Frame& frame);
+  void receive(std::string_view bytes);
 
   const Side side_;
   Role& role_;
@@ -136,6 +140,7 @@ class Session final : private event::EndOfTurnTask {
   const Http2Settings& settings_;
   const Http2Stats& stats_;
   FloodGuard flood_guard_;
+  FrameScanner scanner_;
   nghttp2_session* session_ = nullptr;
 
   base::IntrusiveList<Stream> streams_;
@@ -153,6 +158,7 @@ class Session final : private event::EndOfTurnTask {
   size_t frame_left_ = 0;
   Stream* header_stream_ = nullptr;
   uint64_t settings_frames_ = 0;
+  bool settings_in_dispatch_ = false;
 
   bool dispatching_ = false;
   bool flushing_ = false;

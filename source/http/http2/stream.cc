@@ -139,6 +139,8 @@ void Stream::sendData(std::string_view bytes, bool end_of_stream) {
     return;
   }
   session_.addPendingSend(static_cast<int64_t>(bytes.size()));
+  // First, because the stream may close while it is flushed.
+  if (end_of_stream) localEnded();
   const bool at_once = send_buffer_.empty() && id_ != 0 && !session_.busy() && !session_.blocked_;
   if (at_once) {
     direct_ = bytes;
@@ -155,7 +157,6 @@ void Stream::sendData(std::string_view bytes, bool end_of_stream) {
     session_.flushSoon();
   }
   updateWatermark();
-  if (end_of_stream) localEnded();
 }
 
 void Stream::sendTrailers(const HeaderMap& trailers) {
@@ -277,6 +278,7 @@ void Stream::deliverHead(bool end_of_stream) {
 void Stream::ignoreRest() {
   ignore_rest_ = true;
   head_received_ = true;
+  remote_ended_ = true;
 }
 
 void Stream::receiveData(std::string_view bytes, bool end_of_stream) {
@@ -388,7 +390,6 @@ void Stream::onClosed(uint32_t error_code) {
   if (end_received_ && !remote_ended_ && (local_ended_ || error_code == NGHTTP2_NO_ERROR)) {
     return;  // complete, but the receiver has yet to take it
   }
-  if (remote_ended_) return tellReset(StreamReset::kRemoteReset, "http2.remote_reset_after_end");
   if (remote_reset_code_) {
     const uint32_t code = *remote_reset_code_;
     if (code == NGHTTP2_REFUSED_STREAM) return tellReset(StreamReset::kRemoteRefused, "http2.remote_refused");
