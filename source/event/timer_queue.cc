@@ -1,6 +1,7 @@
 #include "source/event/timer_queue.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "source/event/loop.h"
 
@@ -28,7 +29,9 @@ void TimerQueue::insert(Timer& timer) {
     return;
   }
   const Tick tick = std::max(tickAtOrAfter(timer.deadline_), last_tick_ + 1);
-  wheel_[static_cast<size_t>(tick) % kSlots].pushBack(timer);
+  const size_t slot = static_cast<size_t>(tick) % kSlots;
+  wheel_[slot].pushBack(timer);
+  occupied_[slot / 64] |= uint64_t{1} << slot % 64;
   timer.place_ = Timer::Place::kWheel;
   ++coarse_count_;
 }
@@ -69,14 +72,27 @@ void TimerQueue::advance(base::MonotonicTime now) {
   }
 }
 
+TimerQueue::Tick TimerQueue::firstOccupied(Tick tick) const {
+  for (;;) {
+    const size_t slot = static_cast<size_t>(tick) % kSlots;
+    const uint64_t word = occupied_[slot / 64] >> slot % 64;
+    if (word == 0) {
+      tick += static_cast<Tick>(64 - slot % 64);
+      continue;
+    }
+    tick += std::countr_zero(word);
+    const size_t found = static_cast<size_t>(tick) % kSlots;
+    if (!wheel_[found].empty()) return tick;
+    occupied_[found / 64] &= ~(uint64_t{1} << found % 64);
+  }
+}
+
 std::optional<base::MonotonicTime> TimerQueue::nextDeadline() const {
   std::optional<base::MonotonicTime> next;
   if (!fine_.empty()) next = fine_.begin()->first;
   if (coarse_count_ == 0) return next;
-  // The next slot that holds anything. It may belong to a later round of the wheel; then the loop wakes once for
-  // nothing.
-  Tick tick = last_tick_ + 1;
-  while (wheel_[static_cast<size_t>(tick) % kSlots].empty()) ++tick;
+  // It may belong to a later round of the wheel; then the loop wakes once for nothing.
+  const Tick tick = firstOccupied(last_tick_ + 1);
   const base::MonotonicTime due{tick * kTick};
   return next ? std::min(*next, due) : due;
 }

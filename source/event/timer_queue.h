@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -75,11 +76,16 @@ class TimerQueue {
   void insert(Timer& timer);
   void remove(Timer& timer);
   void moveToDue(Timer& timer);
+  // The first slot at or after `tick`, in the order of the wheel, that holds anything. Precondition: one does.
+  Tick firstOccupied(Tick tick) const;
 
   base::MonotonicTime now_;
   Tick last_tick_;
   size_t coarse_count_ = 0;
   std::array<base::IntrusiveList<Timer>, kSlots> wheel_;
+  // A bit for each slot that may hold something, so that finding the next needs no walk over empty ones. Bits of slots
+  // that have become empty are cleared when they are met.
+  mutable std::array<uint64_t, kSlots / 64> occupied_{};
   std::multimap<base::MonotonicTime, Timer*> fine_;
   // Due in the advance() that is under way; a timer that fires may still cancel or destroy others in it.
   base::IntrusiveList<Timer> due_;
