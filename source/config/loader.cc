@@ -100,13 +100,13 @@ base::Result<std::shared_ptr<const api::Bootstrap>> load(const LoadOptions& opti
   Problems problems(store);
   const ReadOptions read_options{options.allow_unknown_static_fields, options.ignore_unsupported,
                                  regexLimit(**root, ReadOptions().max_regex_program_size)};
-  Reader reader(problems, store, read_options);
+  Reader reader(problems, read_options);
   auto bootstrap = std::make_shared<api::Bootstrap>();
   reader.read(**root, describe(static_cast<const api::Bootstrap*>(nullptr)), bootstrap.get());
   validate(*bootstrap, **root, problems);
-  if (problems.errors.empty()) addTlsInspectors(*bootstrap, **root, problems);
-  report.errors = std::move(problems.errors);
-  report.warnings = std::move(problems.warnings);
+  if (problems.errorCount() == 0) addTlsInspectors(*bootstrap, **root, problems);
+  report.errors = problems.errors();
+  report.warnings = problems.warnings();
   report.unknown_fields = reader.unknownFields();
   report.deprecated_uses = reader.deprecatedUses();
   if (!report.errors.empty()) return failed();

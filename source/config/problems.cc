@@ -1,6 +1,8 @@
 #include "source/config/problems.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <tuple>
 
 #include "api/description.h"
 
@@ -36,20 +38,55 @@ const Node& Path::locate(const Node& root) const {
 }
 
 void Problems::error(const Node& at, const Path& path, std::string_view message) {
-  if (errors.size() < kMaxErrors) {
-    errors.push_back(line(at, path, message));
-  } else if (errors.size() == kMaxErrors) {
-    errors.push_back(fmt::format("more than {} errors; the rest is not shown", kMaxErrors));
+  if (full()) {
+    cutOff();
+    return;
   }
+  errors_.push_back(problem(at, path, message));
 }
 
 void Problems::warning(const Node& at, const Path& path, std::string_view message) {
-  if (warnings.size() < kMaxErrors) warnings.push_back(line(at, path, message));
+  if (warnings_.size() < kMaxErrors) warnings_.push_back(problem(at, path, message));
 }
 
-std::string Problems::line(const Node& at, const Path& path, std::string_view message) const {
+bool Problems::hasErrorAt(const Path& path) const {
   const std::string text = path.text();
-  return fmt::format("{}: {}{}{}", store_.place(at), text, text.empty() ? "" : ": ", message);
+  return std::any_of(errors_.begin(), errors_.end(), [&](const Problem& problem) { return problem.path == text; });
+}
+
+bool Problems::hasErrorBelow(const Path& path) const {
+  const std::string text = path.text();
+  return std::any_of(errors_.begin(), errors_.end(), [&](const Problem& problem) {
+    return problem.path.starts_with(text) &&
+           (problem.path.size() == text.size() || problem.path[text.size()] == '.' || problem.path[text.size()] == '[');
+  });
+}
+
+std::vector<std::string> Problems::errors() const {
+  std::vector<std::string> all = lines(errors_);
+  if (more_) all.push_back(fmt::format("{} errors; there may be more", kMaxErrors));
+  return all;
+}
+
+std::vector<std::string> Problems::warnings() const {
+  return lines(warnings_);
+}
+
+Problems::Problem Problems::problem(const Node& at, const Path& path, std::string_view message) {
+  return {at.file, at.line, at.column, path.text(), std::string(message)};
+}
+
+std::vector<std::string> Problems::lines(std::vector<Problem> problems) const {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
+  });
+  std::vector<std::string> lines;
+  lines.reserve(problems.size());
+  for (const Problem& problem : problems) {
+    lines.push_back(fmt::format("{}:{}:{}: {}{}{}", store_.files[problem.file], problem.line, problem.column,
+                                problem.path, problem.path.empty() ? "" : ": ", problem.message));
+  }
+  return lines;
 }
 
 }  // namespace baton::config

@@ -57,24 +57,44 @@ class Path {
   std::vector<Step> steps_;
 };
 
+// Everything that is wrong with a configuration, and everything that is odd.
 class Problems {
  public:
   explicit Problems(const NodeStore& store) : store_(store) {}
 
   void error(const Node& at, const Path& path, std::string_view message);
   void warning(const Node& at, const Path& path, std::string_view message);
-  bool full() const { return errors.size() >= kMaxErrors; }
 
-  std::vector<std::string> errors;
-  std::vector<std::string> warnings;
+  // A hostile text can be wrong in every byte; after so many errors it is not worth looking on.
+  bool full() const { return errors_.size() >= kMaxErrors; }
+  // Notes that there may be more than what was looked at.
+  void cutOff() { more_ = true; }
+  size_t errorCount() const { return errors_.size(); }
+  // Whether something at this path, or below it, is wrong already.
+  bool hasErrorAt(const Path& path) const;
+  bool hasErrorBelow(const Path& path) const;
+
+  // Complete lines, in the order of the text.
+  std::vector<std::string> errors() const;
+  std::vector<std::string> warnings() const;
 
  private:
-  // A hostile text can be wrong in every byte.
   static constexpr size_t kMaxErrors = 1000;
+  struct Problem {
+    uint8_t file;
+    uint32_t line;
+    uint32_t column;
+    std::string path;
+    std::string message;
+  };
 
-  std::string line(const Node& at, const Path& path, std::string_view message) const;
+  static Problem problem(const Node& at, const Path& path, std::string_view message);
+  std::vector<std::string> lines(std::vector<Problem> problems) const;
 
   const NodeStore& store_;
+  std::vector<Problem> errors_;
+  std::vector<Problem> warnings_;
+  bool more_ = false;  // errors that are not kept
 };
 
 }  // namespace baton::config

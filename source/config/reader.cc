@@ -50,7 +50,10 @@ void Reader::read(const Node& node, const MessageDescription& message, void* obj
 }
 
 void Reader::readMessage(const Node& node, const MessageDescription& message, void* object) {
-  if (problems_.full()) return;
+  if (problems_.full()) {
+    problems_.cutOff();
+    return;
+  }
   if (!node.isMap()) {
     error(node, fmt::format("expected a map with the fields of {}, found {}", message.name, found(node)));
     return;
@@ -122,6 +125,8 @@ void Reader::checkRequired(const Node& node, const MessageDescription& message, 
                                    [&](const Entry& entry) { return entry.field == &field && !entry.value->isNull(); });
     if (given) continue;
     if (field.access->kind == Kind::kAny && field.access->shape == Shape::kPlain) {
+      // v2's spelling of the same has been reported.
+      if (node.find("config") != nullptr) continue;
       const Path::In in(path_, field.name);
       if (readLegacyAny(node, field, *static_cast<api::TypedConfig*>(field.member(object)), node)) continue;
     }
@@ -132,14 +137,14 @@ void Reader::checkRequired(const Node& node, const MessageDescription& message, 
 void Reader::unknownField(const Node& key, const MessageDescription& message) {
   std::string text;
   if (const std::string_view hint = outdatedField(message.name, key.scalar); !hint.empty()) {
-    text = fmt::format("field '{}' is not of the v3 API; {}", key.scalar, hint);
+    text = fmt::format("field '{}' is not of the v3 API; {}", shown(key.scalar), hint);
   } else {
     std::vector<std::string_view> names;
     for (const FieldDescription& field : message.fields) {
       if (field.support == Support::kYes) names.push_back(field.name);
     }
-    const std::string_view nearest = base::nearestName(key.scalar, names);
-    text = fmt::format("unknown field '{}' in {}", key.scalar, message.name);
+    const std::string_view nearest = suggestion(key.scalar, names);
+    text = fmt::format("unknown field '{}' in {}", shown(key.scalar), message.name);
     if (!nearest.empty()) {
       text += fmt::format("; did you mean '{}'?", nearest);
     } else if (names.empty()) {

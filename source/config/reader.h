@@ -28,8 +28,7 @@ struct ReadOptions {
 
 class Reader {
  public:
-  Reader(Problems& problems, const NodeStore& store, const ReadOptions& options)
-      : problems_(problems), store_(store), options_(options) {}
+  Reader(Problems& problems, const ReadOptions& options) : problems_(problems), options_(options) {}
 
   // `object` is of the described type and has its defaults.
   void read(const Node& node, const api::MessageDescription& message, void* object);
@@ -72,7 +71,6 @@ class Reader {
   void warning(const Node& at, std::string_view message) { problems_.warning(at, path_, message); }
 
   Problems& problems_;
-  const NodeStore& store_;
   const ReadOptions& options_;
   Path path_;
   std::set<std::string, std::less<>> ignored_;  // fields without effect that have been mentioned

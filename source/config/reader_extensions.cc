@@ -17,20 +17,21 @@ std::string withArticle(std::string_view label) {
   return fmt::format("{} {}", vowel ? "an" : "a", label);
 }
 
-// The type that a misspelt one was meant to be: long names of different extensions are near each other, so only few
-// changes count.
+// The type that a misspelt one was meant to be. Long names of different extensions are near each other, so the parts
+// between dots are compared one by one, and one of them may differ.
 std::string_view nearestType(std::string_view type, const api::ExtensionCategory& category) {
-  const size_t dot = type.rfind('.');
+  const std::vector<std::string_view> parts = base::split(type, '.');
   for (const api::Extension& extension : category.extensions) {
-    const std::string_view known = extension.description->type;
-    const size_t known_dot = known.rfind('.');
-    const std::string_view package = type.substr(0, dot);
-    if (package == known.substr(0, known_dot) ||
-        (type.substr(dot) == known.substr(known_dot) &&
-         base::nearestName(package.substr(package.rfind('.', package.size() - 4) + 1),
-                           {known.substr(0, known_dot).substr(known.rfind('.', known_dot - 4) + 1)}) != "")) {
-      return known;
+    const std::vector<std::string_view> known = base::split(extension.description->type, '.');
+    if (known.size() != parts.size()) continue;
+    size_t different = 0;
+    bool near = true;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i] == known[i]) continue;
+      ++different;
+      near = near && !suggestion(parts[i], {known[i]}).empty();
     }
+    if (different == 1 && near) return extension.description->type;
   }
   return {};
 }
@@ -78,13 +79,13 @@ void Reader::unknownType(const Node& at, std::string_view type, const api::Exten
   const Node* optional = parent.find("is_optional");
   if (optional == nullptr) optional = parent.find("isOptional");
   if (optional != nullptr && parseBool(*optional).value_or(false)) {
-    warning(at, fmt::format("optional {} '{}' is not known and left out", category.label, type));
+    warning(at, fmt::format("optional {} '{}' is not known and left out", category.label, shown(type)));
     drop_element_ = true;
     return;
   }
   if (isOutdatedType(type)) {
     const std::string_view successor = successorOf(type, category);
-    error(at, fmt::format("v2 API type '{}'; use {}", type, successor.empty() ? "its v3 successor" : successor));
+    error(at, fmt::format("v2 API type '{}'; use {}", shown(type), successor.empty() ? "its v3 successor" : successor));
     return;
   }
   for (const api::ExtensionCategory& other : api::extensionCategories()) {
@@ -93,19 +94,19 @@ void Reader::unknownType(const Node& at, std::string_view type, const api::Exten
     return;
   }
   if (const std::string_view nearest = nearestType(type, category); !nearest.empty()) {
-    error(at, fmt::format("unknown {} '{}'; did you mean '{}'?", category.label, type, nearest));
+    error(at, fmt::format("unknown {} '{}'; did you mean '{}'?", category.label, shown(type), nearest));
     return;
   }
   for (const std::string_view beginning : category.unsupported) {
     if (!type.starts_with(beginning)) continue;
-    error(at, fmt::format("unsupported {} '{}' (not implemented); remove it", category.label, type));
+    error(at, fmt::format("unsupported {} '{}' (not implemented); remove it", category.label, shown(type)));
     return;
   }
   std::string known;
   for (const api::Extension& extension : category.extensions) {
     known += fmt::format("{}'{}'", known.empty() ? "" : ", ", extension.description->type);
   }
-  error(at, fmt::format("unknown {} '{}'; known are {}", category.label, type, known));
+  error(at, fmt::format("unknown {} '{}'; known are {}", category.label, shown(type), known));
 }
 
 }  // namespace baton::config

@@ -128,7 +128,7 @@ void Reader::readEnum(const Node& node, const FieldDescription& field, void* val
                             names.size() > 1 ? "one of " : "", accepted));
     return;
   }
-  const std::string_view nearest = node.isScalar() ? base::nearestName(node.scalar, names) : std::string_view();
+  const std::string_view nearest = node.isScalar() ? suggestion(node.scalar, names) : std::string_view();
   error(node, fmt::format("expected {}{}, found {}{}", names.size() > 1 ? "one of " : "", accepted, found(node),
                           nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest)));
 }

@@ -136,6 +136,25 @@ std::optional<std::string> parseBase64(std::string_view text) {
   return base::base64Decode(plain);
 }
 
+std::string shown(std::string_view text) {
+  constexpr size_t kShown = 100;
+  std::string visible;
+  for (const char c : text.substr(0, kShown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) {
+      visible += fmt::format("\\x{:02x}", byte);
+    } else {
+      visible.push_back(c);
+    }
+  }
+  return visible + (text.size() > kShown ? "..." : "");
+}
+
+std::string_view suggestion(std::string_view name, const std::vector<std::string_view>& candidates) {
+  if (name.size() > 100 || candidates.size() > 1000) return {};
+  return base::nearestName(name, candidates);
+}
+
 std::string found(const Node& node) {
   switch (node.kind) {
     case Node::Kind::kNull:
@@ -148,18 +167,7 @@ std::string found(const Node& node) {
       break;
   }
   if (!node.quoted && (parseDouble(node) || parseBool(node))) return node.scalar;
-  // Long or binary text would hide the message that it is part of.
-  constexpr size_t kShown = 80;
-  std::string text = "\"";
-  for (const char c : std::string_view(node.scalar).substr(0, kShown)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      text += fmt::format("\\x{:02x}", byte);
-    } else {
-      text.push_back(c);
-    }
-  }
-  return text + (node.scalar.size() > kShown ? "...\"" : "\"");
+  return fmt::format("\"{}\"", shown(node.scalar));
 }
 
 api::Value parseValue(const Node& node) {

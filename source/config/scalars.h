@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/value.h"
 
@@ -28,6 +29,10 @@ std::string formatDuration(api::Milliseconds duration);
 // Strict base64: the standard or the URL alphabet, padding optional.
 std::optional<std::string> parseBase64(std::string_view text);
 
+// A user's text as an error shows it: cut off when it is long, control characters escaped.
+std::string shown(std::string_view text);
+// The nearest of `candidates`, or empty. Texts too long to be names have none.
+std::string_view suggestion(std::string_view name, const std::vector<std::string_view>& candidates);
 // How an error shows what was found: text in quotes, numbers plain, "a map", "a list", "nothing".
 std::string found(const Node& node);
 

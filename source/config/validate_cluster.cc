@@ -140,7 +140,7 @@ void validateTransport(Validation& v, const api::TransportSocket& socket) {
     return;
   }
   const auto* tls = socket.typed_config.as<api::UpstreamTlsContext>();
-  if (tls == nullptr) return;
+  if (tls == nullptr || v.problems.hasErrorBelow(v.path)) return;
   if (const auto checked = tls::UpstreamContext::check(*tls); !checked) v.errorBelow(checked.error().message);
 }
 

@@ -30,6 +30,7 @@ void validateFilters(Validation& v, const std::vector<api::HttpFilter>& filters)
     const Path::In config(v.path, "typed_config");
     for (const auto& [cluster, percent] : health->cluster_min_healthy_percentages) {
       const Path::In field(v.path, "cluster_min_healthy_percentages");
+      const Path::In entry(v.path, Path::In::Key{cluster});
       if (v.clusters.count(cluster) == 0) v.error(fmt::format("expected the name of a cluster, found \"{}\"", cluster));
     }
     if (health->pass_through_mode == false && health->cache_time) {

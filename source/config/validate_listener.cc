@@ -62,7 +62,7 @@ void validateTransport(Validation& v, const api::TransportSocket& socket) {
     return;
   }
   const auto* tls = socket.typed_config.as<api::DownstreamTlsContext>();
-  if (tls == nullptr) return;
+  if (tls == nullptr || v.problems.hasErrorBelow(v.path)) return;
   if (const auto checked = tls::DownstreamContext::check(*tls); !checked) v.errorBelow(checked.error().message);
 }
 
@@ -90,7 +90,6 @@ void validateListener(Validation& v, const api::Listener& listener) {
   if (listener.filter_chains.empty() && !listener.default_filter_chain) {
     v.error("one of the fields 'filter_chains', 'default_filter_chain' is required");
   }
-  const size_t errors_before = v.problems.errors.size();
   std::map<std::string, std::string> names;
   for (size_t i = 0; i < listener.filter_chains.size(); ++i) {
     const Path::In in(v.path, "filter_chains", i);
@@ -101,12 +100,11 @@ void validateListener(Validation& v, const api::Listener& listener) {
     const Path::In in(v.path, "default_filter_chain");
     validateChain(v, *listener.default_filter_chain);
   }
-  // With errors inside the chains this would only say the same again.
-  if (v.problems.errors.size() != errors_before) return;
-  const auto matcher = network::FilterChainMatcher::build(listener.filter_chains);
-  if (matcher) return;
   const Path::In in(v.path, "filter_chains");
-  v.error(matcher.error().message);
+  // With errors inside the chains this would only say the same again.
+  if (v.problems.hasErrorBelow(v.path)) return;
+  const auto matcher = network::FilterChainMatcher::build(listener.filter_chains);
+  if (!matcher) v.error(matcher.error().message);
 }
 
 }  // namespace baton::config

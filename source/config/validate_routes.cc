@@ -7,6 +7,7 @@
 
 #include "source/base/strings.h"
 #include "source/config/data_source.h"
+#include "source/config/scalars.h"
 #include "source/config/validation.h"
 
 namespace baton::config {
@@ -147,7 +148,7 @@ class RouteChecks {
         if (known == condition) return true;
       }
       const Path::In field(v_.path, "retry_on");
-      const std::string_view nearest = base::nearestName(condition, kConditions);
+      const std::string_view nearest = suggestion(condition, kConditions);
       v_.error(fmt::format("there is no condition '{}'{}", condition,
                            nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
       return true;

@@ -5,6 +5,7 @@
 
 #include "source/base/strings.h"
 #include "source/config/data_source.h"
+#include "source/config/scalars.h"
 #include "source/network/address.h"
 
 namespace baton::config {
@@ -57,13 +58,13 @@ void Validation::clusterExists(std::string_view field, const std::string& name) 
   if (clusters.count(name) != 0) return;
   const Path::In in(path, field);
   const std::vector<std::string_view> known(clusters.begin(), clusters.end());
-  const std::string_view nearest = base::nearestName(name, known);
+  const std::string_view nearest = suggestion(name, known);
   error(fmt::format("expected the name of a cluster, found \"{}\"{}", name,
                     nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
 }
 
 void Validation::dataSource(std::string_view field, const std::optional<api::DataSource>& source) {
-  if (!source) return;
+  if (!source || (!source->filename && !source->environment_variable)) return;
   const auto bytes = readDataSource(*source);
   if (bytes) return;
   const Path::In in(path, field);

@@ -19,7 +19,10 @@ namespace baton::config {
 struct Validation {
   Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems);
 
-  void error(std::string_view message) { problems.error(path.locate(root), path, message); }
+  // What has been found wrong before is not found wrong again.
+  void error(std::string_view message) {
+    if (problems.full() || !problems.hasErrorAt(path)) problems.error(path.locate(root), path, message);
+  }
   void warning(std::string_view message) { problems.warning(path.locate(root), path, message); }
   // The error of a layer that knows the fields below this one: "<path>: <message>".
   void errorBelow(std::string_view message);
