@@ -53,6 +53,11 @@ const char* version() {
   return "0.1.0";
 }
 
+std::string hotRestartVersion(const Options& options) {
+  return std::to_string(hot_restart::kProtocolVersion) + "." +
+         stats::Region::layoutString(static_cast<uint32_t>(options.max_stats), options.max_obj_name_len);
+}
+
 ParsedOptions parseOptions(const std::vector<std::string>& arguments) {
   ParsedOptions parsed;
   Options& options = parsed.options;
