@@ -143,8 +143,8 @@ class Server::Session : public std::enable_shared_from_this<Session> {
 
  private:
   asio::awaitable<void> run() {
-    while (server_ != nullptr && co_await serveOne()) {
-    }
+    bool more = true;
+    while (more && server_ != nullptr) more = co_await serveOne();
     if (server_ != nullptr) {
       boost::system::error_code ignored;
       stream_.socket().shutdown(Protocol::socket::shutdown_send, ignored);
@@ -186,9 +186,15 @@ class Server::Session : public std::enable_shared_from_this<Session> {
 
     stream_.expires_after(settings.write_timeout);
     bhttp::serializer<false, bhttp::string_body> serializer(answer);
-    auto [write_error, written] =
-        co_await (request.method() == bhttp::verb::head ? bhttp::async_write_header(stream_, serializer, kAwait)
-                                                        : bhttp::async_write(stream_, serializer, kAwait));
+    // Two statements: GCC 12 destroys the operands of "co_await (a ? b : c)" twice.
+    boost::system::error_code write_error;
+    if (request.method() == bhttp::verb::head) {
+      auto [failure, bytes_written] = co_await bhttp::async_write_header(stream_, serializer, kAwait);
+      write_error = failure;
+    } else {
+      auto [failure, bytes_written] = co_await bhttp::async_write(stream_, serializer, kAwait);
+      write_error = failure;
+    }
     if (server_ != nullptr) {
       server_->stats_->rq_total.add();
       server_->stats_->rq_by_class[static_cast<size_t>(std::clamp(status / 100, 1, 5) - 1)].add();
