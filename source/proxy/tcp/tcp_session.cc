@@ -20,9 +20,10 @@ TcpSession::TcpSession(std::shared_ptr<const TcpProxy> proxy, const network::Ses
 }
 
 TcpSession::~TcpSession() {
-  // The worker goes down with sessions in flight: there is nobody to tell any more but the cluster.
+  // The worker goes down with sessions in flight. The upstream connection must not outlive its handler.
   if (pending_ != nullptr) pending_->cancel();
-  if (state_ != State::kOver) letUpstreamGo();
+  upstream_.reset();
+  letUpstreamGo();
 }
 
 // --- connecting ---

@@ -29,7 +29,11 @@ class NoDrain : public network::DrainDecision {
 class Wrapped final : public network::Transport {
  public:
   void attach(int fd) override { inner_->attach(fd); }
-  network::IoResult handshake() override { return {}; }
+  network::IoResult handshake() override {
+    done_ = true;
+    return {};
+  }
+  bool wantsWrite() const override { return !done_; }
   network::IoResult read(std::span<char> into) override { return inner_->read(into); }
   network::IoResult write(std::span<const iovec> pieces) override { return inner_->write(pieces); }
   network::IoResult shutdownWrite() override { return inner_->shutdownWrite(); }
@@ -37,6 +41,7 @@ class Wrapped final : public network::Transport {
 
  private:
   std::unique_ptr<network::Transport> inner_ = network::makePlainTransport();
+  bool done_ = false;
 };
 
 class WrappedFactory final : public network::TransportFactory {
@@ -71,6 +76,7 @@ class FakeCluster final : public upstream::WorkerCluster, public upstream::Pendi
   }
   void connectionEnded(const upstream::Host&) override { --open; }
   void report(upstream::Host&, upstream::HostOutcome, int) override {}
+  upstream::HostCounts hostCounts() const override { return {}; }
   bool tryStartRetry(upstream::Priority) override { return true; }
   void retryEnded(upstream::Priority) override {}
   void cancel() override {
