@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include "source/base/strings.h"
+#include "source/http/query.h"
 
 namespace baton::http {
 
@@ -175,23 +176,6 @@ bool QueryMatcher::matches(std::string_view path) const {
   const auto value = findQueryParameter(path, name_);
   if (!string_) return value.has_value() == expected_present_;
   return value && string_->matches(*value);
-}
-
-std::optional<std::string_view> findQueryParameter(std::string_view path, std::string_view name) {
-  const size_t question = path.find('?');
-  if (question == std::string_view::npos) return std::nullopt;
-  std::string_view query = path.substr(question + 1);
-  query = query.substr(0, query.find('#'));
-  while (!query.empty()) {
-    const size_t ampersand = query.find('&');
-    const std::string_view parameter = query.substr(0, ampersand);
-    query.remove_prefix(ampersand == std::string_view::npos ? query.size() : ampersand + 1);
-    const size_t equals = parameter.find('=');
-    if (parameter.substr(0, equals) == name) {
-      return equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1);
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace baton::http

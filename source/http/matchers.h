@@ -83,8 +83,4 @@ class QueryMatcher {
   std::optional<StringMatcher> string_;
 };
 
-// The value of the first query parameter of that name, still encoded; nothing when there is none. A parameter without
-// '=' has an empty value.
-std::optional<std::string_view> findQueryParameter(std::string_view path, std::string_view name);
-
 }  // namespace baton::http

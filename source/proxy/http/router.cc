@@ -200,7 +200,10 @@ bool Router::replayable() const {
 bool Router::mayReplay() const {
   if (!keep_body_ || state_ != State::kTrying) return false;
   if (retry_ && retry_->enabled()) return true;
-  return !sent_again_ && attempt_->reusedConnection() && http::isIdempotentMethod(stream_.requestHeaders().method());
+  if (sent_again_) return false;
+  // HTTP/2 may refuse the stream, and then nothing of the request was worked on.
+  if (stream_.info().upstream.protocol == http::Protocol::kHttp2) return true;
+  return attempt_->reusedConnection() && http::isIdempotentMethod(stream_.requestHeaders().method());
 }
 
 void Router::stopKeeping() {
