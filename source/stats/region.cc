@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include "source/base/strings.h"
@@ -24,6 +25,8 @@ using base::systemError;
 // Slot n is alive while somebody holds an OFD lock on this byte plus n, far behind the data. The same in every layout
 // version, so that any build can tell whether a file is in use.
 constexpr off_t kLivenessOffset = off_t{1} << 40;
+
+constexpr auto kLockRetry = std::chrono::microseconds(50);
 
 constexpr uint64_t kActiveBit = 1;
 constexpr uint64_t slotBit(unsigned slot) {
@@ -73,12 +76,14 @@ void closeAfterError(int fd) {
 class Region::Lock {
  public:
   explicit Lock(const Region& region) : header_(region.header_) {
-    timespec deadline{};
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    const auto wait = std::chrono::nanoseconds(region.lock_timeout_).count() + deadline.tv_nsec;
-    deadline.tv_sec += wait / 1'000'000'000;
-    deadline.tv_nsec = wait % 1'000'000'000;
-    const int error = pthread_mutex_clocklock(&header_->mutex, CLOCK_MONOTONIC, &deadline);
+    // By trying again rather than by a timed wait: that would follow the wall clock, which may jump. Seldom needed:
+    // the mutex is held for microseconds, unless its holder was stopped.
+    const auto deadline = std::chrono::steady_clock::now() + region.lock_timeout_;
+    int error = pthread_mutex_trylock(&header_->mutex);
+    while (error == EBUSY && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kLockRetry);
+      error = pthread_mutex_trylock(&header_->mutex);
+    }
     if (error == EOWNERDEAD) {
       pthread_mutex_consistent(&header_->mutex);
       header_->owner_deaths.fetch_add(1, std::memory_order_relaxed);
