@@ -129,6 +129,8 @@ class CodecHandler {
   virtual void onTunnelSendingEnded() { onConnectionMustClose(); }
   // The peer's GOAWAY (HTTP/2). No new streams; existing ones go on.
   virtual void onGoAway() {}
+  // HTTP/2: streams have ended, or others may be opened, outside of any call of the codec.
+  virtual void onStreamsChanged() {}
   // A paused dispatch() may go on: the owner offers the unconsumed bytes again from the loop, not from inside.
   virtual void onDispatchResumed() = 0;
 

@@ -80,6 +80,9 @@ class PooledConnection final : private network::ConnectionHandler, private http:
   void onConnectionMustClose() override;
   void onTunnelSendingEnded() override { connection_.endWrite(); }
   void onGoAway() override {}  // settle() sees it
+  void onStreamsChanged() override {
+    if (calls_ == 0) const CodecCall call(*this);
+  }
   void onDispatchResumed() override;
   void write(std::string_view bytes) override { connection_.write(bytes); }
   size_t unsentBytes() const override { return connection_.unsentBytes(); }

@@ -1,20 +1,14 @@
 #include "source/http/http2/session.h"
 
-#include <cassert>
 #include <string>
 #include <utility>
 
-#include "source/base/random.h"
 #include "source/http/http2/callbacks.h"
 
 namespace baton::http::http2 {
 
 namespace {
 
-using base::MonotonicTime;
-
-// A recycled stream saves its allocation; more of them than this are given back.
-constexpr size_t kMostFreeStreams = 32;
 constexpr size_t kFrameHeaderBytes = 9;
 constexpr uint32_t kUnlimited = (1u << 31) - 1;
 
@@ -148,6 +142,11 @@ void Session::flushSoon() {
   if (flushing_) flush_again_ = true;
 }
 
+void Session::flushNow() {
+  flushSoon();
+  flush();
+}
+
 void Session::flush() {
   if (dispatching_) return;
   if (flushing_) {
@@ -185,8 +184,11 @@ void Session::writeFrames(std::string_view bytes) {
 
 void Session::atEndOfTurn() {
   if (!terminated_) {
+    const size_t open_before = open_streams_;
+    const size_t live_before = live_streams_;
     deliverNotices();
     flush();
+    if (open_streams_ != open_before || live_streams_ != live_before) handler_.onStreamsChanged();
     if (breach_ && !terminated_) {
       terminate(breach_->error_code, breach_->reason, breach_->details);
       mustClose();
@@ -237,66 +239,6 @@ void Session::mustClose() {
   handler_.onConnectionMustClose();
 }
 
-int Session::breach(uint32_t error_code, std::string_view details) {
-  if (!breach_) breach_ = Breach{error_code, StreamReset::kProtocolError, details};
-  return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-int Session::breach(Flood flood) {
-  if (flood == Flood::kNone) return 0;
-  if (breach_) return NGHTTP2_ERR_CALLBACK_FAILURE;
-  breach_ = Breach{NGHTTP2_ENHANCE_YOUR_CALM, StreamReset::kOverflow, details(flood)};
-  switch (flood) {
-    case Flood::kNone:
-      break;
-    case Flood::kEmptyFrames:
-      stats_.inbound_empty_frames_flood.add();
-      break;
-    case Flood::kPriority:
-      stats_.inbound_priority_frames_flood.add();
-      break;
-    case Flood::kWindowUpdate:
-      stats_.inbound_window_update_frames_flood.add();
-      break;
-    case Flood::kContinuation:
-      stats_.inbound_continuation_flood.add();
-      break;
-    case Flood::kHeaderBomb:
-      stats_.header_overflow.add();
-      break;
-    case Flood::kPrematureResets:
-      stats_.premature_resets_flood.add();
-      break;
-    case Flood::kGlitches:
-      stats_.glitches_flood.add();
-      break;
-    case Flood::kOverhead:
-      stats_.overhead_flood.add();
-      break;
-    case Flood::kOutbound:
-      stats_.outbound_flood.add();
-      break;
-    case Flood::kOutboundControl:
-      stats_.outbound_control_flood.add();
-      break;
-  }
-  return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-int Session::glitch() {
-  return breach(flood_guard_.onGlitch(now()));
-}
-
-void Session::onMalformedMessage(Stream& stream, std::string_view details) {
-  stats_.rx_messaging_error.add();
-  if (!settings_.stream_error_on_invalid_http_message) {
-    breach(NGHTTP2_PROTOCOL_ERROR, details);
-    return;
-  }
-  stream.fail(NGHTTP2_PROTOCOL_ERROR, StreamReset::kProtocolError, details);
-  glitch();
-}
-
 void Session::receive(std::string_view bytes) {
   const ssize_t result =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
@@ -308,34 +250,6 @@ void Session::receive(std::string_view bytes) {
   } else {
     breach(Flood::kContinuation);
   }
-}
-
-int Session::inspect(const FrameScanner::Frame& frame) {
-  // Types up to CONTINUATION are RFC 9113's; PRIORITY_UPDATE is RFC 9218's.
-  constexpr uint8_t kPriorityUpdateType = 0x10;
-  switch (frame.type) {
-    case NGHTTP2_DATA:
-      return checkLateFrame(frame.stream_id, frame.type);
-    case NGHTTP2_PRIORITY:
-      if (breach(flood_guard_.onPriorityFrame()) != 0) return NGHTTP2_ERR_CALLBACK_FAILURE;
-      if (frame.stream_id == 0) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.priority_on_stream_0");
-      // RFC 7540 5.3.1, which peers of before RFC 9113 may rely on.
-      if (frame.depends_on == frame.stream_id) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.self_dependency");
-      return 0;
-    case kPriorityUpdateType:
-      return breach(flood_guard_.onPriorityFrame());
-    default:
-      return frame.type > NGHTTP2_CONTINUATION ? glitch() : 0;
-  }
-}
-
-int Session::checkLateFrame(int32_t id, uint8_t type) {
-  if (side_ == Side::kClient || id % 2 == 0 || id > nghttp2_session_get_last_proc_stream_id(session_)) return 0;
-  if (nghttp2_session_find_stream(session_, id) != nullptr || reset_by_us_.contains(id)) return 0;
-  if (ended_by_peer_.contains(id)) return breach(NGHTTP2_STREAM_CLOSED, "http2.frame_on_closed_stream");
-  // A stream that was passed over can't be opened any more (RFC 9113 5.1.1); DATA may be very late.
-  if (type == NGHTTP2_HEADERS) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.stream_id_went_back");
-  return glitch();
 }
 
 void Session::terminate(uint32_t error_code, StreamReset reason, std::string_view details) {
@@ -415,191 +329,14 @@ void Session::onConnectionBelowLowWatermark() {
 void Session::noticeOfDrain() {
   if (terminated_ || draining_) return;
   nghttp2_submit_shutdown_notice(session_);
-  flushSoon();
+  flushNow();
 }
 
 void Session::goAway() {
   if (terminated_ || std::exchange(draining_, true)) return;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
-  flushSoon();
-}
-
-Stream& Session::newStream(int32_t id) {
-  Stream* stream = nullptr;
-  if (free_.empty()) {
-    stream = new Stream(*this);
-  } else {
-    stream = free_.back().release();
-    free_.pop_back();
-  }
-  stream->id_ = id;
-  stream->created_ = now();
-  streams_.pushBack(*stream);
-  ++live_streams_;
-  ++open_streams_;
-  stats_.streams_active.add();
-  return *stream;
-}
-
-void Session::release(Stream& stream) {
-  auto& link = static_cast<base::ListLink<Stream>&>(stream);
-  static_cast<base::ListLink<NoticeTag>&>(stream).unlink();
-  static_cast<base::ListLink<FlushTag>&>(stream).unlink();
-  if (!stream.closed_) {
-    // Never submitted.
-    stream.closed_ = true;
-    --open_streams_;
-    stats_.streams_active.sub();
-  }
-  link.unlink();
-  released_.pushBack(stream);
-  --live_streams_;
-  if (!busy()) loop_.schedule(*this);
-}
-
-void Session::recycleReleased() {
-  while (Stream* const stream = released_.popFront()) {
-    stream->clear();
-    if (free_.size() < kMostFreeStreams) {
-      free_.emplace_back(stream);
-    } else {
-      delete stream;
-    }
-  }
-}
-
-Stream& Session::openStream(StreamReceiver& receiver) {
-  assert(canOpenStream());
-  if (settings_.connection_idle_interval.count() > 0 && now() - last_received_ > settings_.connection_idle_interval) {
-    sendPing();
-  }
-  Stream& stream = newStream(0);
-  stream.attach(receiver);
-  return stream;
-}
-
-bool Session::canOpenStream() const {
-  return !exhausted() && open_streams_ < maxOutgoingStreams();
-}
-
-bool Session::exhausted() const {
-  return terminated_ || draining_ || goaway_received_ || input_ended_ ||
-         nghttp2_session_get_next_stream_id(session_) > kUnlimited - 2 * (open_streams_ + 1);
-}
-
-size_t Session::maxOutgoingStreams() const {
-  return std::min(settings_.max_concurrent_streams,
-                  nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
-}
-
-void Session::requestNotSent(int32_t id) {
-  Stream* unsent = nullptr;
-  streams_.forEach([&](Stream& stream) {
-    if (stream.id_ == id && !stream.closed_) unsent = &stream;
-  });
-  if (unsent == nullptr) return;
-  --open_streams_;
-  stats_.streams_active.sub();
-  unsent->onClosed(NGHTTP2_REFUSED_STREAM);
-}
-
-void Session::onPeerSettings() {
-  if (std::exchange(peer_settings_received_, true)) return;
-  streams_.forEach([&](Stream& stream) {
-    if (!stream.waiting_head_) return;
-    const HeaderMap head = std::move(*stream.waiting_head_);
-    stream.waiting_head_.reset();
-    stream.submitRequest(head);
-  });
-}
-
-void Session::hold(size_t bytes) {
-  // The connection's window is given back although the bytes are not taken, so that one stream does not stall the
-  // others; but what is held has a bound.
-  const size_t credit = held_bytes_ + bytes <= settings_.initial_connection_window_size ? bytes : 0;
-  held_bytes_ += bytes;
-  uncredited_connection_ += bytes - credit;
-  creditConnection(credit);
-}
-
-void Session::unhold(size_t bytes) {
-  held_bytes_ -= bytes;
-  const size_t credit = std::min(bytes, uncredited_connection_);
-  uncredited_connection_ -= credit;
-  creditConnection(credit);
-}
-
-void Session::creditConnection(size_t bytes) {
-  if (bytes == 0 || terminated_) return;
-  nghttp2_session_consume_connection(session_, bytes);
-  flushSoon();
-}
-
-void Session::awaitFlush(Stream& stream) {
-  stream.flush_progress_ = now();
-  static_cast<base::ListLink<FlushTag>&>(stream).unlink();
-  awaiting_flush_.pushBack(stream);
-  if (!busy()) loop_.schedule(*this);
-}
-
-void Session::flushProgress(Stream& stream) {
-  if (static_cast<base::ListLink<FlushTag>&>(stream).linked()) awaitFlush(stream);
-}
-
-void Session::sendPing() {
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
-  ping_outstanding_ = true;
-  ping_sent_ = now();
-  flushSoon();
-}
-
-void Session::armTimer() {
-  if (terminated_) return timer_.cancel();
-  MonotonicTime due = std::min(settings_due_, header_block_due_);
-  if (settings_.keepalive_interval.count() > 0) {
-    due = std::min(due, ping_outstanding_ ? ping_sent_ + settings_.keepalive_timeout : last_received_ + ping_interval_);
-  }
-  if (!awaiting_flush_.empty() && settings_.stream_flush_timeout.count() > 0) {
-    due = std::min(due, awaiting_flush_.front().flush_progress_ + settings_.stream_flush_timeout);
-  }
-  // A timer that is too early looks again; moving it for every frame would cost more.
-  if (due >= timer_due_) return;
-  timer_due_ = due;
-  timer_.arm(std::max(due - now(), std::chrono::nanoseconds(0)));
-}
-
-void Session::onTimer() {
-  timer_due_ = MonotonicTime::max();
-  if (terminated_) return;
-  const MonotonicTime time = now();
-  std::string_view why;
-  if (settings_due_ <= time) {
-    why = "http2.settings_timeout";
-  } else if (header_block_due_ <= time) {
-    why = "http2.header_block_timeout";
-  } else if (ping_outstanding_ && ping_sent_ + settings_.keepalive_timeout <= time) {
-    stats_.keepalive_timeout.add();
-    why = "http2.ping_timeout";
-  }
-  if (!why.empty()) {
-    terminate(settings_due_ <= time ? NGHTTP2_SETTINGS_TIMEOUT : NGHTTP2_NO_ERROR, StreamReset::kConnectionTerminated,
-              why);
-    return mustClose();
-  }
-  if (settings_.keepalive_interval.count() > 0 && !ping_outstanding_ && last_received_ + ping_interval_ <= time) {
-    sendPing();
-    const auto jitter = base::threadRandom().below(settings_.keepalive_interval_jitter_percent + 1);
-    ping_interval_ = settings_.keepalive_interval * (100 + jitter) / 100;
-  }
-  while (settings_.stream_flush_timeout.count() > 0 && !awaiting_flush_.empty()) {
-    Stream& stream = awaiting_flush_.front();
-    if (stream.flush_progress_ + settings_.stream_flush_timeout > time) break;
-    static_cast<base::ListLink<FlushTag>&>(stream).unlink();
-    stats_.tx_flush_timeout.add();
-    stream.fail(NGHTTP2_CANCEL, StreamReset::kLocalReset, {});
-  }
-  armTimer();
+  flushNow();
 }
 
 }  // namespace baton::http::http2

@@ -80,6 +80,8 @@ class Session final : private event::EndOfTurnTask {
   void flush();
   // At the end of dispatch(), or of the turn.
   void flushSoon();
+  // At once, if nghttp2 is not on the stack.
+  void flushNow();
   bool busy() const { return dispatching_ || flushing_; }
   // What must wait until nghttp2 is not on the stack: watermarks, held data, resets.
   void noticeSoon(Stream& stream);

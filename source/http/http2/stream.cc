@@ -235,6 +235,8 @@ void Stream::reset(StreamReset reason) {
   receiver_ = nullptr;
   if (!closed_ && id_ != 0) {
     fail(answered ? static_cast<uint32_t>(NGHTTP2_NO_ERROR) : errorCodeOf(reason, session_.side()), reason, {});
+    // The place of the stream is free for another when this call returns.
+    session_.flushNow();
   } else {
     detach();
   }

@@ -191,8 +191,8 @@ void ConnectionManager::streamEnded(ActiveStream& stream) {
 void ConnectionManager::becameIdle() {
   if (closed_ || closing_) return;
   idle_since_ = worker_.loop.now();
-  // HTTP/1.1 says by itself when its last response is out.
-  if (drain_ == Drain::kFinal && isHttp2()) return closeSoon();
+  // HTTP/1.1 says by itself when its last response is out, and so does HTTP/2 while some wait for the client's windows.
+  if (drain_ == Drain::kFinal && isHttp2() && codec_->activeStreams() == 0) return closeSoon();
   armTimer();
 }
 
