@@ -23,7 +23,7 @@ constexpr size_t kMostUnconsumedBytes = 1024 * 1024;
 
 constexpr uint32_t kReadable = EPOLLIN | EPOLLRDHUP;
 
-bool mayFollow(Connection::State from, Connection::State to) {
+[[maybe_unused]] bool mayFollow(Connection::State from, Connection::State to) {
   using enum Connection::State;
   switch (from) {
     case kIdle:
