@@ -38,11 +38,7 @@ const Node& Path::locate(const Node& root) const {
 }
 
 void Problems::error(const Node& at, const Path& path, std::string_view message) {
-  if (full()) {
-    cutOff();
-    return;
-  }
-  errors_.push_back(problem(at, path, message));
+  if (!full()) errors_.push_back(problem(at, path, message));
 }
 
 void Problems::warning(const Node& at, const Path& path, std::string_view message) {
@@ -64,7 +60,7 @@ bool Problems::hasErrorBelow(const Path& path) const {
 
 std::vector<std::string> Problems::errors() const {
   std::vector<std::string> all = lines(errors_);
-  if (more_) all.push_back(fmt::format("{} errors; there may be more", kMaxErrors));
+  if (full()) all.push_back(fmt::format("{} errors; there may be more", kMaxErrors));
   return all;
 }
 

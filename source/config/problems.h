@@ -67,8 +67,6 @@ class Problems {
 
   // A hostile text can be wrong in every byte; after so many errors it is not worth looking on.
   bool full() const { return errors_.size() >= kMaxErrors; }
-  // Notes that there may be more than what was looked at.
-  void cutOff() { more_ = true; }
   size_t errorCount() const { return errors_.size(); }
   // Whether something at this path, or below it, is wrong already.
   bool hasErrorAt(const Path& path) const;
@@ -94,7 +92,6 @@ class Problems {
   const NodeStore& store_;
   std::vector<Problem> errors_;
   std::vector<Problem> warnings_;
-  bool more_ = false;  // errors that are not kept
 };
 
 }  // namespace baton::config

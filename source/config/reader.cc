@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unordered_map>
+#include <utility>
 
 #include "api/typed_config.h"
 
@@ -17,6 +19,9 @@ using api::Kind;
 using api::MessageDescription;
 using api::Shape;
 using api::Support;
+
+// A list that is longer is a mistake, and elements take much more room in memory than in a text.
+constexpr size_t kMaxElements = 100'000;
 
 // A field that says what it would say anyway, when it is not there.
 bool saysNothing(const Node& node) {
@@ -50,10 +55,7 @@ void Reader::read(const Node& node, const MessageDescription& message, void* obj
 }
 
 void Reader::readMessage(const Node& node, const MessageDescription& message, void* object) {
-  if (problems_.full()) {
-    problems_.cutOff();
-    return;
-  }
+  if (problems_.full()) return;
   if (!node.isMap()) {
     error(node, fmt::format("expected a map with the fields of {}, found {}", message.name, found(node)));
     return;
@@ -72,7 +74,7 @@ void Reader::readMessage(const Node& node, const MessageDescription& message, vo
 std::vector<Reader::Entry> Reader::collectEntries(const Node& node, const MessageDescription& message) {
   std::vector<Entry> entries;
   entries.reserve(node.children.size() / 2);
-  for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
+  for (size_t i = 0; i + 1 < node.children.size() && !problems_.full(); i += 2) {
     const Node& key = *node.children[i];
     if (key.scalar == "@type") continue;
     const FieldDescription* field = message.find(key.scalar);
@@ -220,12 +222,16 @@ void Reader::readRepeated(const Node& node, const FieldDescription& field, void*
                             field.options.max_items == 1 ? "" : "s", count));
     return;
   }
+  if (count > kMaxElements) {
+    error(node, fmt::format("expected at most {} elements, found {}", kMaxElements, count));
+    return;
+  }
   if (count < field.options.min_items) {
     error(node, fmt::format("expected at least {} element{}, found {}", field.options.min_items,
                             field.options.min_items == 1 ? "" : "s", count == 0 ? "none" : std::to_string(count)));
     return;
   }
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count && !problems_.full(); ++i) {
     // Replaces the step of the list by one of the element.
     const Path::At at(path_, i);
     if (field.options.format == api::Format::kCommaSeparated && elements[i]->isScalar()) {
@@ -246,16 +252,16 @@ void Reader::readMap(const Node& node, const FieldDescription& field, void* memb
     error(node, fmt::format("expected a map, found {}", found(node)));
     return;
   }
-  for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
+  std::unordered_map<std::string_view, size_t> seen;
+  for (size_t i = 0; i + 1 < node.children.size() && !problems_.full(); i += 2) {
     const Node& key = *node.children[i];
     const Path::In in(path_, Path::In::Key{key.scalar});
-    for (size_t j = 0; j < i; j += 2) {
-      if (node.children[j]->scalar != key.scalar) continue;
-      if (sameValue(*node.children[j + 1], *node.children[i + 1])) {
-        warning(key, fmt::format("given twice with the same value, first on line {}", node.children[j]->line));
-      } else {
-        error(key, fmt::format("given twice with different values, first on line {}", node.children[j]->line));
-      }
+    if (const auto [first, added] = seen.emplace(key.scalar, i); !added) {
+      const bool same = sameValue(*node.children[first->second + 1], *node.children[i + 1]);
+      const std::string text =
+          fmt::format("given twice with {}, first on line {}", same ? "the same value" : "different values",
+                      node.children[first->second]->line);
+      same ? warning(key, text) : error(key, text);
     }
     readValue(*node.children[i + 1], field, field.access->add(member, key.scalar), parent);
     drop_element_ = false;

@@ -21,7 +21,7 @@ struct Validation {
 
   // What has been found wrong before is not found wrong again.
   void error(std::string_view message) {
-    if (problems.full() || !problems.hasErrorAt(path)) problems.error(path.locate(root), path, message);
+    if (!problems.full() && !problems.hasErrorAt(path)) problems.error(path.locate(root), path, message);
   }
   void warning(std::string_view message) { problems.warning(path.locate(root), path, message); }
   // The error of a layer that knows the fields below this one: "<path>: <message>".
