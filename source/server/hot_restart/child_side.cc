@@ -127,7 +127,7 @@ base::Result<std::vector<HandedSocket>> ChildSide::listeners() {
   return sockets;
 }
 
-base::Result<std::vector<StatePart>> ChildSide::state() {
+base::Result<std::vector<StatePart>> ChildSide::handedState() {
   inbox_.clear();
   channel_->send(MessageType::kState);
   if (auto answered = await(MessageType::kStateDone, "STATE"); !answered) return answered.error();

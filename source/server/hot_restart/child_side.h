@@ -54,7 +54,7 @@ class ChildSide final : private Channel::Handler {
                               const std::string& layout);
   base::Result<ParityReport> parity(const Inventory& own);
   base::Result<std::vector<HandedSocket>> listeners();
-  base::Result<std::vector<StatePart>> state();
+  base::Result<std::vector<StatePart>> handedState();
   // The child accepts now. Waits for COMMIT; a parent that does not answer is left alone, and its COMMIT may come
   // later.
   base::Result<void> ready();

@@ -187,7 +187,7 @@ base::Result<std::vector<HandedSocket>> Generation::takeSockets() {
 
 base::Result<std::vector<StatePart>> Generation::takeState() {
   if (!hasParent()) return std::vector<StatePart>{};
-  auto parts = child_side_->state();
+  auto parts = child_side_->handedState();
   if (parts) return parts;
   if (auto error = orLost(parts.error())) return *error;
   return std::vector<StatePart>{};
@@ -239,7 +239,7 @@ std::optional<HandedSocket> Generation::duplicateRestartSocket() const {
 void Generation::leave() {
   if (parent_side_ != nullptr) parent_side_->sayGoodbye();
   importer_.reset();
-  if (!lineage_ || !lineage_->lastOne()) return;
+  if (!lineage_ || !lineage_->leave()) return;
   // The region's name goes when its last generation does; here that is this process, whose slot the store still holds.
   ::unlink(("/dev/shm/" + regionOptions().name).c_str());
   const std::string name = socketAddress().text();

@@ -75,7 +75,10 @@ base::Result<void> Lineage::share() {
   return {};
 }
 
-bool Lineage::lastOne() {
+bool Lineage::leave() {
+  if (setLock(file_.get(), F_WRLCK)) return true;
+  // Two that end at the same moment would each see the other and leave everything behind: let go, then look again.
+  setLock(file_.get(), F_UNLCK);
   return setLock(file_.get(), F_WRLCK);
 }
 

@@ -32,20 +32,17 @@ TEST_F(LineageTest, TwoFoundersOfOneBaseIdAreOneTooMany) {
   EXPECT_TRUE(Lineage::found(8, directory_).ok());
 }
 
-TEST_F(LineageTest, ChildrenJoinWhatIsSharedAndTheLastOneIsAlone) {
+TEST_F(LineageTest, ChildrenJoinWhatIsSharedAndTheLastOneCleansUp) {
   auto founder = Lineage::found(1, directory_);
   ASSERT_TRUE(founder.ok());
   EXPECT_FALSE(Lineage::join(1, directory_).ok()) << "not before the founder's start is over";
   ASSERT_TRUE(founder->share().ok());
-  {
-    auto child = Lineage::join(1, directory_);
-    ASSERT_TRUE(child.ok());
-    EXPECT_FALSE(founder->lastOne());
-    EXPECT_FALSE(child->lastOne());
-    EXPECT_TRUE(Lineage::alive(1, directory_));
-  }
-  EXPECT_TRUE(founder->lastOne());
-  founder->removeFile();
+  auto child = Lineage::join(1, directory_);
+  ASSERT_TRUE(child.ok());
+  EXPECT_FALSE(founder->leave());
+  EXPECT_TRUE(Lineage::alive(1, directory_)) << "the child is there";
+  EXPECT_TRUE(child->leave()) << "even though the founder's object still exists";
+  child->removeFile();
   EXPECT_TRUE(std::filesystem::is_empty(directory_));
   EXPECT_FALSE(Lineage::alive(1, directory_));
 }

@@ -93,7 +93,7 @@ class SidesTest : public testing::Test {
     auto child = makeChild();
     EXPECT_TRUE(child->hello(connectChild(), std::nullopt, "1.2.4", layout_).ok());
     EXPECT_TRUE(child->listeners().ok());
-    EXPECT_TRUE(child->state().ok());
+    EXPECT_TRUE(child->handedState().ok());
     EXPECT_TRUE(child->ready().ok());
     return child;
   }
@@ -138,7 +138,7 @@ TEST_F(SidesTest, TheWholeSequenceEndsWithADrainingParent) {
   EXPECT_EQ((*sockets)[149].worker, 1u);
   EXPECT_GE((*sockets)[149].fd.get(), 0);
 
-  const auto state = child->state();
+  const auto state = child->handedState();
   ASSERT_TRUE(state.ok());
   ASSERT_EQ(state->size(), 2u);
   EXPECT_EQ((*state)[0].value, std::string("a\0b", 3));
@@ -290,7 +290,7 @@ TEST_F(SidesTest, DifferentLayoutsCarryStatsByMessages) {
   ASSERT_TRUE(welcome.ok());
   EXPECT_FALSE(welcome->stats_region);
   ASSERT_TRUE(child->listeners().ok());
-  ASSERT_TRUE(child->state().ok());
+  ASSERT_TRUE(child->handedState().ok());
   ASSERT_EQ(stats_.size(), 2u);
   EXPECT_EQ(stats_[0].name, "counter");
   EXPECT_EQ(stats_[0].value, 12u);
