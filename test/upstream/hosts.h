@@ -16,11 +16,13 @@ inline HostPtr makeHost(const std::string& address, uint32_t weight = 1, uint32_
   return std::make_shared<Host>("", *network::Address::parse(address), weight, Locality{}, priority);
 }
 
-// `count` hosts 10.0.<priority>.<n>:80.
+// `count` hosts 10.<n / 250>.<priority>.<n % 250 + 1>:80.
 inline std::vector<HostPtr> makeHosts(size_t count, uint32_t priority = 0) {
   std::vector<HostPtr> hosts;
   for (size_t i = 0; i < count; ++i) {
-    hosts.push_back(makeHost("10.0." + std::to_string(priority) + "." + std::to_string(i + 1) + ":80", 1, priority));
+    hosts.push_back(makeHost(
+        "10." + std::to_string(i / 250) + "." + std::to_string(priority) + "." + std::to_string(i % 250 + 1) + ":80", 1,
+        priority));
   }
   return hosts;
 }
