@@ -211,9 +211,8 @@ void Stream::updateWatermark() {
     above_high_ = false;
   }
   const bool above = above_high_ || connection_above_high_;
-  if (above == told_above_high_) return;
+  if (above == told_above_high_ || receiver_ == nullptr) return;
   told_above_high_ = above;
-  if (receiver_ == nullptr) return;
   if (above) {
     receiver_->onAboveHighWatermark();
   } else {
