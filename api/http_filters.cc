@@ -152,6 +152,12 @@ const MessageDescription& describe(const BufferPerRoute*) {
   return description;
 }
 
+const MessageDescription& describe(const GrpcWeb*) {
+  static const MessageDescription description = message<GrpcWeb>(
+      "GrpcWeb", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb", "Lets browsers speak gRPC.", {}, {});
+  return description;
+}
+
 const MessageDescription& describe(const FilterConfig*) {
   static const MessageDescription description = message<FilterConfig>(
       "FilterConfig", "envoy.config.route.v3.FilterConfig", "Wraps the settings of any filter for a route.", {},

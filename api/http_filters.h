@@ -90,6 +90,9 @@ struct BufferPerRoute {
   std::optional<Buffer> buffer;
 };
 
+// Lets browsers speak gRPC.
+struct GrpcWeb {};
+
 // Wraps the settings of any filter for a route.
 struct FilterConfig {
   TypedConfig config;
@@ -115,6 +118,7 @@ const MessageDescription& describe(const LocalRateLimit*);
 const EnumDescription& describeEnum(const LocalRateLimit::XRateLimitHeaders*);
 const MessageDescription& describe(const Buffer*);
 const MessageDescription& describe(const BufferPerRoute*);
+const MessageDescription& describe(const GrpcWeb*);
 const MessageDescription& describe(const FilterConfig*);
 const MessageDescription& describe(const HttpFilter*);
 

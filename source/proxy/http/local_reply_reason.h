@@ -77,6 +77,7 @@ namespace baton::proxy {
   X(kHealthCheckClusterUnhealthy, 503, kFailedLocalHealthCheck, "health_check_failed_cluster_unhealthy", "")           \
   X(kCorsPreflight, 200, kNone, "cors_response", "")                                                                   \
   X(kRateLimited, 429, kRateLimited, "local_rate_limited", "local_rate_limited")                                       \
+  X(kGrpcWebBadBase64, 400, kNone, "grpc_base_64_decode_failed", "Bad gRPC-web request, invalid base64 data.")         \
   X(kFaultAbort, 503, kFaultInjected, "fault_filter_abort", "fault filter abort")                                      \
   X(kCsrfRejected, 403, kNone, "csrf_origin_mismatch", "Invalid origin")                                               \
   X(kRbacDenied, 403, kUnauthorizedExternalService, "rbac_access_denied", "RBAC: access denied")                       \

@@ -287,6 +287,7 @@ void Router::armTryTimers() {
 void Router::onAttemptReady() {
   touch();
   UpstreamAttempt& attempt = *attempt_;
+  for (int i = 0; i < response_pauses_; ++i) attempt.pauseResponse();
   if (!head_only_) {
     // The head has gone out without an end, so the end has to follow by itself even when there is no body.
     const bool ends = request_complete_ && !trailers_;

@@ -31,5 +31,6 @@ base::Result<BuiltFilter> buildCorsFilter(const api::Cors& config, const FilterB
 base::Result<BuiltFilter> buildLocalRateLimitFilter(const api::LocalRateLimit& config,
                                                     const FilterBuildContext& context);
 base::Result<BuiltFilter> buildBufferFilter(const api::Buffer& config, const FilterBuildContext&);
+base::Result<BuiltFilter> buildGrpcWebFilter(const api::GrpcWeb&, const FilterBuildContext&);
 
 }  // namespace baton::proxy
