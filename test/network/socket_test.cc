@@ -85,7 +85,8 @@ TEST(ListeningSocketTest, AnIpv6WildcardTakesIpv4OnlyWhenToldSo) {
 }
 
 TEST(ListeningSocketTest, AUnixSocketGetsItsModeAndReplacesALeftover) {
-  std::string directory = testing::TempDir() + "baton-socket-XXXXXX";
+  // Not under TempDir(): a Unix socket's path has at most 107 bytes.
+  std::string directory = "/tmp/baton-socket-XXXXXX";
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string path = directory + "/s";
   ListenSettings settings;
@@ -105,7 +106,7 @@ TEST(ListeningSocketTest, AUnixSocketGetsItsModeAndReplacesALeftover) {
 }
 
 TEST(ListeningSocketTest, AFileThatIsNoSocketIsNotReplaced) {
-  std::string path = testing::TempDir() + "baton-file-XXXXXX";
+  std::string path = "/tmp/baton-file-XXXXXX";
   const Fd file(::mkstemp(path.data()));
   ListenSettings settings;
   settings.address = *Address::unixSocket(path);
