@@ -18,8 +18,6 @@ namespace baton::server {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainCheckInterval{50};
-// Descriptors that a process needs beside the sockets that cross: logs, epoll, shared memory, resolver, some clients.
-constexpr uint64_t kOwnDescriptors = 64;
 constexpr std::chrono::seconds kLongestWarmUp{60};
 
 // As many open files as the system lets us have: a proxy needs two for each connection.
@@ -174,28 +172,21 @@ base::Result<void> Server::warmUp() {
 
 base::Result<void> Server::checkParity() {
   if (!generation_->hasParent()) return {};
-  const hot_restart::Inventory own = inventory();
-  auto report = generation_->parity(own);
-  if (!report) return report.error();
-  if (own.open_file_limit < report->sockets + kOwnDescriptors) {
-    return base::Error{base::ErrorCode::kResourceExhausted,
-                       "open-file limit " + std::to_string(own.open_file_limit) + " is too low for the " +
-                           std::to_string(report->sockets) + " sockets that the parent hands over"};
-  }
-  for (const std::string& loss : report->losses) BATON_LOG(kRestart, warn, "parity: {}", loss);
-  if (!report->losses.empty() && options_.restart.parity == ParityMode::kRefuse) {
-    return base::Error{base::ErrorCode::kInvalidArgument, "--restart-parity refuse: " + report->losses.front()};
+  auto losses = generation_->parity(inventory());
+  if (!losses) return losses.error();
+  for (const std::string& loss : *losses) BATON_LOG(kRestart, warn, "parity: {}", loss);
+  if (!losses->empty() && options_.restart.parity == ParityMode::kRefuse) {
+    return base::Error{base::ErrorCode::kInvalidArgument, "--restart-parity refuse: " + losses->front()};
   }
   return {};
 }
 
 base::Result<void> Server::takeOverSockets() {
-  auto inherited = generation_->takeSockets();
-  if (!inherited) return inherited.error();
-  const size_t taken = inherited->size();
+  std::vector<hot_restart::HandedSocket> inherited = generation_->takeSockets();
+  const size_t taken = inherited.size();
   network::Fd admin_socket;
   std::vector<hot_restart::HandedSocket> listeners;
-  for (hot_restart::HandedSocket& socket : *inherited) {
+  for (hot_restart::HandedSocket& socket : inherited) {
     if (socket.kind == hot_restart::HandedSocket::Kind::kAdmin) {
       admin_socket = std::move(socket.fd);
     } else {

@@ -43,6 +43,8 @@ class Channel final : private event::Watch::Handler {
   // A failure to send is reported by onChannelClosed() from the loop, never from inside.
   void send(const Message& message);
   void send(MessageType type) { send(Message{type, {}, {}}); }
+  // Delivers what has arrived without waiting for the loop to say so.
+  void receivePending() { onReady(0); }
   PeerCredentials peer() const;
   bool open() const { return watch_.active(); }
   void close();

@@ -41,11 +41,13 @@ base::Result<void> ChildSide::await(MessageType type, const char* step) {
       return base::Error{base::ErrorCode::kInvalidArgument,
                          std::string("the parent called the restart off during ") + step + ": " + *closed_};
     }
-    if (loop_.clock().monotonic() >= deadline) {
+    // One more look after the deadline: if it was this process that stood still, the answer may be there.
+    const bool late = loop_.clock().monotonic() >= deadline;
+    loop_.runOnce(late ? std::chrono::milliseconds(0) : kTurn);
+    if (late && !answered() && !closed_) {
       return base::Error{base::ErrorCode::kTimeout, std::string("the parent did not answer ") + step + " within " +
                                                         std::to_string(options_.step_timeout.count()) + " ms"};
     }
-    loop_.runOnce(kTurn);
   }
   if (inbox_.back().type == MessageType::kRefuse) {
     return base::Error{base::ErrorCode::kInvalidArgument,
@@ -82,21 +84,21 @@ base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_
   welcome.parent_pid = static_cast<int>(message.fields.number(Tag::kPid).value_or(0));
   welcome.parent_version = std::string(message.fields.text(Tag::kVersion).value_or("?"));
   welcome.parent_layout = std::string(message.fields.text(Tag::kLayout).value_or(""));
+  welcome.sockets = message.fields.number(Tag::kCount).value_or(0);
   if (!message.descriptors.empty()) welcome.stats_region = std::move(message.descriptors.front());
   parent_pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, welcome.parent_pid, 0)));
   heartbeat_.arm(ParentSide::kHeartbeatInterval);
   return welcome;
 }
 
-base::Result<ParityReport> ChildSide::parity(const Inventory& own) {
+base::Result<std::vector<std::string>> ChildSide::parity(const Inventory& own) {
   inbox_.clear();
   channel_->send(Message{MessageType::kParity, encodeInventory(own), {}});
   if (auto answered = await(MessageType::kParityReport, "PARITY"); !answered) return answered.error();
-  ParityReport report;
-  for (const std::string_view loss : inbox_.back().fields.all(Tag::kWarning)) report.losses.emplace_back(loss);
-  report.sockets = inbox_.back().fields.number(Tag::kCount).value_or(0);
+  std::vector<std::string> losses;
+  for (const std::string_view loss : inbox_.back().fields.all(Tag::kWarning)) losses.emplace_back(loss);
   inbox_.clear();
-  return report;
+  return losses;
 }
 
 base::Result<std::vector<HandedSocket>> ChildSide::listeners() {

@@ -23,6 +23,7 @@ struct Welcome {
   int parent_pid = 0;
   std::string parent_version;
   std::string parent_layout;
+  uint64_t sockets = 0;      // that will cross
   network::Fd stats_region;  // invalid: layouts differ, stats cross by messages
 };
 
@@ -52,7 +53,7 @@ class ChildSide final : private Channel::Handler {
   // refused, kTimeout when it does not answer.
   base::Result<Welcome> hello(network::Fd socket, std::optional<uint64_t> epoch, const std::string& version,
                               const std::string& layout);
-  base::Result<ParityReport> parity(const Inventory& own);
+  base::Result<std::vector<std::string>> parity(const Inventory& own);
   base::Result<std::vector<HandedSocket>> listeners();
   base::Result<std::vector<StatePart>> handedState();
   // The child accepts now. Waits for COMMIT; a parent that does not answer is left alone, and its COMMIT may come

@@ -2,11 +2,18 @@
 
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "source/base/log.h"
 
 namespace baton::server::hot_restart {
+namespace {
+
+// Descriptors that a process needs beside the sockets that cross: logs, epoll, shared memory, resolver, some clients.
+constexpr uint64_t kOwnDescriptors = 64;
+
+}  // namespace
 
 Generation::Generation(event::Loop& loop, const Options& options, Events events)
     : loop_(loop),
@@ -124,6 +131,7 @@ base::Result<std::unique_ptr<stats::Store>> Generation::join(network::Fd socket)
   auto lineage = Lineage::join(base_id_);
   if (!lineage) return lineage.error();
   lineage_ = std::move(*lineage);
+  if (auto received = receiveSockets(welcome->sockets); !received) return received.error();
   if (options_.restart.skip_parent_stats) welcome->stats_region.reset();
   return makeStore(std::move(welcome->stats_region));
 }
@@ -158,31 +166,37 @@ std::optional<base::Error> Generation::orLost(const base::Error& error) {
   return std::nullopt;
 }
 
-base::Result<ParityReport> Generation::parity(const Inventory& own) {
-  if (!hasParent()) return ParityReport{};
-  auto report = child_side_->parity(own);
-  if (report) return report;
-  if (auto error = orLost(report.error())) return *error;
-  return ParityReport{};
+base::Result<std::vector<std::string>> Generation::parity(const Inventory& own) {
+  if (!hasParent()) return std::vector<std::string>{};
+  auto losses = child_side_->parity(own);
+  if (losses) return losses;
+  if (auto error = orLost(losses.error())) return *error;
+  return std::vector<std::string>{};
 }
 
-base::Result<std::vector<HandedSocket>> Generation::takeSockets() {
-  if (!hasParent()) return std::vector<HandedSocket>{};
+base::Result<void> Generation::receiveSockets(uint64_t announced) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < announced + kOwnDescriptors) {
+    return base::Error{base::ErrorCode::kResourceExhausted, "open-file limit " + std::to_string(limit.rlim_cur) +
+                                                                " is too low for the " + std::to_string(announced) +
+                                                                " sockets that the parent hands over"};
+  }
   auto sockets = child_side_->listeners();
   if (!sockets) {
     if (auto error = orLost(sockets.error())) return *error;
-    return std::vector<HandedSocket>{};
+    return {};
   }
-  std::vector<HandedSocket> ours;
   for (HandedSocket& socket : *sockets) {
     if (socket.kind == HandedSocket::Kind::kRestart) {
       restart_socket_.adopt(std::move(socket.fd));
       restart_socket_inherited_ = true;
     } else {
-      ours.push_back(std::move(socket));
+      sockets_.push_back(std::move(socket));
     }
   }
-  return ours;
+  BATON_LOG(kRestart, info, "{} listening sockets received", sockets_.size());
+  return {};
 }
 
 base::Result<std::vector<StatePart>> Generation::takeState() {

@@ -43,10 +43,12 @@ class Generation {
   const ChildSide* child() const { return child_side_.get(); }
   const ParentSide* parent() const { return parent_side_.get(); }
 
+  // Listening sockets of ours and of the admin, as they came with enter(): before anything that takes time, so that
+  // connections wait in their queues rather than being refused if the parent dies while we initialise.
+  std::vector<HandedSocket> takeSockets() { return std::move(sockets_); }
+
   // The steps of a child. A parent that dies meanwhile is no error: nothing more comes from it then.
-  base::Result<ParityReport> parity(const Inventory& own);
-  // Listening sockets of ours and of the admin; the restart socket is kept here.
-  base::Result<std::vector<HandedSocket>> takeSockets();
+  base::Result<std::vector<std::string>> parity(const Inventory& own);
   base::Result<std::vector<StatePart>> takeState();
   base::Result<void> ready();
   void abort(const std::string& why);
@@ -72,6 +74,7 @@ class Generation {
   base::Result<network::Fd> connectToParent();
   network::Address socketAddress() const;
   stats::RegionOptions regionOptions() const;
+  base::Result<void> receiveSockets(uint64_t announced);
   // Remembers a dead parent; other errors go on.
   std::optional<base::Error> orLost(const base::Error& error);
 
@@ -83,6 +86,7 @@ class Generation {
   bool parent_lost_ = false;
   bool restart_socket_inherited_ = false;
   std::optional<Lineage> lineage_;
+  std::vector<HandedSocket> sockets_;
   std::unique_ptr<stats::Importer> importer_;
   ChannelListener restart_socket_;
   std::unique_ptr<ParentSide> parent_side_;

@@ -9,7 +9,6 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-
 Fields inventoryEntry(std::string_view kind, std::string_view name, uint64_t count) {
   Fields entry;
   entry.add(Tag::kKind, kind).add(Tag::kName, name).add(Tag::kCount, count);

@@ -39,12 +39,6 @@ struct Inventory {
 
 Fields encodeInventory(const Inventory& inventory);
 Inventory decodeInventory(const Fields& fields);
-// The parent's answer to the child's inventory.
-struct ParityReport {
-  std::vector<std::string> losses;
-  uint64_t sockets = 0;  // that will cross
-};
-
 // What a child with `child` would lose against `parent`, a sentence each.
 std::vector<std::string> compareInventories(const Inventory& parent, const Inventory& child);
 

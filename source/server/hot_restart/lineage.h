@@ -30,8 +30,9 @@ class Lineage {
   uint32_t baseId() const { return base_id_; }
   // The founder's start is over: others may join.
   base::Result<void> share();
-  // At the very end, once. True when no other process is left, so that files and sockets of the lineage must be removed;
-  // no other can join or found any more until this object is gone. Otherwise this process holds the base id no longer.
+  // At the very end, once. True when no other process is left, so that files and sockets of the lineage must be
+  // removed; no other can join or found any more until this object is gone. Otherwise this process holds the base id no
+  // longer.
   bool leave();
   // Removes the lock file. Only after leave() was true.
   void removeFile();

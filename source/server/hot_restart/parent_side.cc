@@ -28,7 +28,7 @@ ParentSide::ParentSide(event::Loop& loop, ParentServer& server, ParentIdentity i
       options_(options),
       stats_(std::move(stats)),
       deadline_(
-          loop, [this] { giveUp("it did not answer within its deadline", true); }, event::Precision::kFine),
+          loop, [this] { onDeadline(); }, event::Precision::kFine),
       tick_(
           loop, [this] { onTick(); }, event::Precision::kFine) {}
 
@@ -118,7 +118,7 @@ void ParentSide::hello(const Message& message) {
   Message welcome{MessageType::kWelcome, {}, {}};
   welcome.fields.add(Tag::kProtocol, kProtocolVersion).add(Tag::kVersion, identity_.version);
   welcome.fields.add(Tag::kEpoch, identity_.epoch).add(Tag::kPid, static_cast<uint64_t>(::getpid()));
-  welcome.fields.add(Tag::kLayout, identity_.layout);
+  welcome.fields.add(Tag::kLayout, identity_.layout).add(Tag::kCount, server_.inventory().sockets);
   const bool same_layout = !identity_.layout.empty() && fields.text(Tag::kLayout) == identity_.layout;
   if (same_layout) {
     if (const int region = server_.duplicateStatsRegion(); region >= 0) welcome.descriptors.emplace_back(region);
@@ -142,13 +142,11 @@ void ParentSide::refuse(const std::string& why) {
 
 void ParentSide::sendParityReport(const Message& message) {
   Message report{MessageType::kParityReport, {}, {}};
-  const Inventory own = server_.inventory();
-  for (const std::string& loss : compareInventories(own, decodeInventory(message.fields))) {
+  for (const std::string& loss : compareInventories(server_.inventory(), decodeInventory(message.fields))) {
     report.fields.add(Tag::kWarning, loss);
   }
-  report.fields.add(Tag::kCount, own.sockets);
   channel_->send(report);
-  expect(options_.step_timeout);
+  expect(kInitialisationSilence);
 }
 
 void ParentSide::startListeners() {
@@ -163,7 +161,7 @@ void ParentSide::sendNextBatch() {
     done.fields.add(Tag::kCount, static_cast<uint64_t>(sent_));
     channel_->send(done);
     to_send_.clear();
-    expect(options_.step_timeout);
+    expect(kInitialisationSilence);
     return;
   }
   Message batch{MessageType::kListenerBatch, {}, {}};
@@ -188,7 +186,7 @@ void ParentSide::sendState() {
   }
   if (stats_by_message_) sendStats();
   channel_->send(MessageType::kStateDone);
-  expect(options_.step_timeout);
+  expect(kInitialisationSilence);
 }
 
 void ParentSide::commit(const Message& message) {
@@ -280,6 +278,14 @@ void ParentSide::giveUp(const std::string& why, bool kill_child) {
   dropChannel();
   to_send_.clear();
   state_ = State::kAlone;
+}
+
+void ParentSide::onDeadline() {
+  // If it was this process that stood still, what the child said meanwhile is waiting.
+  const State before = state_;
+  channel_->receivePending();
+  if (deadline_.armed() || state_ != before) return;
+  giveUp("it did not answer within its deadline", true);
 }
 
 void ParentSide::killChild() {

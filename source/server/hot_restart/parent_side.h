@@ -71,6 +71,7 @@ class ParentSide final : private Channel::Handler {
   // The child is given up; what that means depends on the state.
   void giveUp(const std::string& why, bool kill_child);
   void killChild();
+  void onDeadline();
   void dropChannel();
   void expect(std::chrono::nanoseconds within) { deadline_.arm(within); }
   void onTick();
