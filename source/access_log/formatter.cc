@@ -70,11 +70,13 @@ void appendNumber(uint64_t number, std::string& out) {
   out.append(digits, static_cast<size_t>(end - digits));
 }
 
-template <void (*append)(std::string_view, std::string&)>
+enum class Text { kPlain, kJson };
+
+template <Text kind>
 void formatPieces(const Pieces& pieces, const FormatContext& context, std::string_view unset, std::string& out) {
   for (const Piece& piece : pieces) {
     if (const auto* literal = std::get_if<std::string>(&piece)) {
-      if constexpr (append == appendJson) {
+      if constexpr (kind == Text::kJson) {
         appendJson(*literal, out);
       } else {
         out += *literal;
@@ -83,7 +85,11 @@ void formatPieces(const Pieces& pieces, const FormatContext& context, std::strin
     }
     const OperatorValue value = std::get<Operator>(piece).evaluate(context, threadScratch());
     if (const auto* text = std::get_if<std::string_view>(&value)) {
-      append(*text, out);
+      if constexpr (kind == Text::kJson) {
+        appendJson(*text, out);
+      } else {
+        appendEscaped(*text, out);
+      }
     } else if (const auto* number = std::get_if<uint64_t>(&value)) {
       appendNumber(*number, out);
     } else {
@@ -162,7 +168,7 @@ bool formatJson(const JsonNode& node, const FormatContext& context, bool omit_un
       return true;
     }
     out += '"';
-    formatPieces<appendJson>(*pieces, context, omit_unset ? "" : "-", out);
+    formatPieces<Text::kJson>(*pieces, context, omit_unset ? "" : "-", out);
     out += '"';
     return true;
   }
@@ -259,7 +265,7 @@ void Formatter::format(const FormatContext& context, std::string& out) const {
     formatJson(*program_->json, context, program_->omit_unset, out);
     out += '\n';
   } else {
-    formatPieces<appendEscaped>(program_->text, context, program_->unset, out);
+    formatPieces<Text::kPlain>(program_->text, context, program_->unset, out);
   }
 }
 
