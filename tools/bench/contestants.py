@@ -32,6 +32,25 @@ def with_children(pid):
         return [pid]
 
 
+def prepare(directory, kind):
+    """A certificate of that kind of key, and files to send and to fetch."""
+    algorithm = ["-newkey", "rsa:2048"] if kind == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subprocess.run(["openssl", "req", "-x509", *algorithm, "-nodes", "-days", "30", "-subj", "/CN=bench.test", "-addext",
+                    "subjectAltName=DNS:bench.test", "-keyout", f"{directory}/key.pem", "-out", f"{directory}/cert.pem"],
+                   check=True, stderr=subprocess.DEVNULL)
+    with open(f"{directory}/both.pem", "w") as both:
+        for part in ("cert.pem", "key.pem"):
+            with open(f"{directory}/{part}") as file:
+                both.write(file.read())
+    for name, size in (("upload.bin", 16 * 1024), ("message.bin", 100)):
+        with open(f"{directory}/{name}", "wb") as file:
+            file.write(b"x" * size)
+    os.makedirs(f"{directory}/www")
+    for name, size in (("small", 100), ("large", 1024 * 1024)):
+        with open(f"{directory}/www/{name}", "wb") as file:
+            file.write(b"y" * size)
+
+
 class Service:
     """A process in the foreground, with its configuration and log in the bench's directory."""
 
