@@ -72,7 +72,8 @@ FRAMING = {
     "TE name with space": (post(b"transfer-encoding : chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "TE with underscore": (post(b"transfer_encoding: chunked\r\n", b"0\r\n\r\n" + SMUGGLED), 400),
     "CL with underscore": (post(b"content_length: 5\r\n", b"hello"), 400),
-    "TE in HTTP/1.0": (get(b"transfer-encoding: chunked\r\n", version=b"HTTP/1.0", method=b"POST") + b"0\r\n\r\n", (400, 426)),
+    "TE in HTTP/1.0": (get(b"transfer-encoding: chunked\r\n", version=b"HTTP/1.0", method=b"POST") +
+                       b"0\r\n\r\n", (400, 426)),
 }
 
 HEAD = {
@@ -184,7 +185,8 @@ HOST = {
     "CONNECT with big port": (get(target=b"a:99999", method=b"CONNECT"), 400),
     "CONNECT with userinfo": (get(target=b"u@a:80", method=b"CONNECT"), 400),
     "CONNECT with scheme": (get(target=b"http://a:80", method=b"CONNECT"), 400),
-    "CONNECT with CL": (get(b"content-length: 5\r\n", target=b"a:80", method=b"CONNECT") + b"hello", (400, 403, 404, 405)),
+    "CONNECT with CL": (get(b"content-length: 5\r\n", target=b"a:80", method=b"CONNECT") + b"hello",
+                        (400, 403, 404, 405)),
     "CONNECT that no route allows": (get(target=b"a:80", method=b"CONNECT"), (403, 404, 405)),
     "authority form for GET": (get(target=b"a:80"), 400),
 }
@@ -360,7 +362,8 @@ def test_what_follows_connection_close_is_never_a_request(proxy):
 
 
 @pytest.mark.parametrize("data", [post(b"content-length: 10\r\n", b"hello"), chunked(b"5\r\nhello\r\n"),
-                                  chunked(b"5\r\nhel"), chunked(b"5\r\nhello\r\n0\r\n"), b"GET / HTTP/1.1\r\nhost: a\r\n"],
+                                  chunked(b"5\r\nhel"), chunked(b"5\r\nhello\r\n0\r\n"),
+                                  b"GET / HTTP/1.1\r\nhost: a\r\n"],
                          ids=["length", "between chunks", "in a chunk", "before the last line", "head"])
 def test_a_message_that_its_client_cut_short_is_not_a_request(proxy, data):
     before = len(whole(proxy.upstream.requests))
