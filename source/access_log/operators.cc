@@ -399,6 +399,8 @@ std::span<const OperatorTable::Entry> OperatorTable::entries() {
       ADDRESS("DOWNSTREAM_DIRECT_REMOTE_ADDRESS", CONNECTION == nullptr ? nullptr : &CONNECTION->direct_remote_address),
       ADDRESS("DOWNSTREAM_LOCAL_ADDRESS", CONNECTION == nullptr ? nullptr : &CONNECTION->local_address),
       ADDRESS("DOWNSTREAM_DIRECT_LOCAL_ADDRESS", CONNECTION == nullptr ? nullptr : &CONNECTION->direct_local_address),
+      {"DOWNSTREAM_DIRECT_REMOTE_PORT", VALUE { return addressValue(CONNECTION == nullptr ? nullptr : &CONNECTION->direct_remote_address, kPortOnly, scratch); }},
+      {"DOWNSTREAM_DIRECT_LOCAL_PORT", VALUE { return addressValue(CONNECTION == nullptr ? nullptr : &CONNECTION->direct_local_address, kPortOnly, scratch); }},
       {"DOWNSTREAM_REMOTE_PORT", VALUE { return addressValue(&context.info.remote_address, kPortOnly, scratch); }},
       {"DOWNSTREAM_LOCAL_PORT", VALUE { return addressValue(CONNECTION == nullptr ? nullptr : &CONNECTION->local_address, kPortOnly, scratch); }},
       {"CONNECTION_ID", VALUE { return CONNECTION == nullptr ? kUnset : OperatorValue(CONNECTION->id); }},

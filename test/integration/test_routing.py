@@ -1,4 +1,4 @@
-"""Routing through the real binary: one Baton with many virtual hosts, each a case, and upstreams that say who they are."""
+"""Routing through the real binary: one Baton with many virtual hosts, each a case; upstreams name themselves."""
 import threading
 
 import pytest
@@ -181,7 +181,8 @@ def test_the_most_specific_domain_wins(routing, name, expected):
 
 @pytest.mark.parametrize("path, expected", [
     ("/p", "path"), ("/p?q=1", "path"), ("/p/", "other"), ("/P", "other"), ("/case", "insensitive"),
-    ("/sep", "separated"), ("/sep/x", "separated"), ("/sep?x", "separated"), ("/separate", "other"), ("/r12", "regex"), ("/r12?x=y", "regex"),
+    ("/sep", "separated"), ("/sep/x", "separated"), ("/sep?x", "separated"), ("/separate", "other"),
+    ("/r12", "regex"), ("/r12?x=y", "regex"),
     ("/r12x", "other"), ("/xr12", "other"), ("/two/more", "first"), ("/twofold", "first"),
     ("/prefix", "insensitive prefix"),
     ("/", "other")])
@@ -236,7 +237,8 @@ def test_a_cluster_is_named_by_a_header(routing):
     ("/api/x?y=/api/", {}, "/x?y=/api/", "rewrite.test"), ("/api/", {}, "/", "rewrite.test"),
     ("/whole?q", {}, "/other?q", "rewrite.test"), ("/re/a/b/c?d=e", {}, "/b/c/a?d=e", "rewrite.test"),
     ("/host", {}, "/host", "new.test"), ("/from-header", {"x-host": "h.test"}, "/from-header", "h.test"),
-    ("/from-header", {}, "/from-header", "rewrite.test"), ("/from-path/p.test/x?y", {}, "/from-path/p.test/x?y", "p.test")])
+    ("/from-header", {}, "/from-header", "rewrite.test"),
+    ("/from-path/p.test/x?y", {}, "/from-path/p.test/x?y", "p.test")])
 def test_paths_and_hosts_are_rewritten(routing, path, headers, seen_path, seen_host):
     seen = routing.get("rewrite.test", path, **headers).json()
     found = dict(seen["headers"])
