@@ -10,6 +10,7 @@
 #include "source/admin/builtins.h"
 #include "source/base/strings.h"
 #include "source/config/loader.h"
+#include "source/config/pretty_json.h"
 #include "source/server/server.h"
 #include "source/stats/region.h"
 
@@ -43,6 +44,13 @@ std::string isoTime(base::WallTime time) {
   char text[32];
   std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+// Envoy's shape, with the one of its dumps that holds all others: what was given at the start.
+std::string configDump(const api::Bootstrap& bootstrap) {
+  const json::object dump{{"@type", "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"},
+                          {"bootstrap", json::parse(config::dumpJson(bootstrap))}};
+  return config::prettyJson(json::object{{"configs", json::array{dump}}});
 }
 
 std::string certsJson(Server& server) {
@@ -222,7 +230,7 @@ void addAdminCommands(HandlerTable& handlers, Server& server) {
     return statuses;
   };
   providers.listeners = [&server] { return listenerStatuses(server); };
-  providers.config_dump = [&server] { return config::dumpJson(server.configuration().bootstrap()); };
+  providers.config_dump = [&server] { return configDump(server.configuration().bootstrap()); };
   providers.certs = [&server] { return certsJson(server); };
   providers.server_info = [&server] { return serverInfo(server); };
   providers.state = [&server] { return adminState(server.state()); };

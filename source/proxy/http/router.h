@@ -92,6 +92,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   void fail(LocalReplyReason reason, std::string_view details = {});
   void decorateResponse(http::HeaderMap& headers);
   void chargeResponse(int status, bool canary);
+  void chargeTime();
   void report(upstream::HostOutcome outcome, int status);
   void upstreamDone();
   void touch();

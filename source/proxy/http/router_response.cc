@@ -151,6 +151,7 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   }
   state_ = State::kResponding;
   stopKeeping();
+  if (end_of_stream) chargeTime();
   stream_.sendResponseHeaders(std::move(headers), end_of_stream);
   if (end_of_stream && state_ != State::kOver) upstreamDone();
 }
@@ -170,12 +171,14 @@ void Router::decorateResponse(HeaderMap& headers) {
 
 void Router::onUpstreamData(std::string_view bytes, bool end_of_stream) {
   touch();
+  if (end_of_stream) chargeTime();
   stream_.sendResponseData(bytes, end_of_stream);
   if (end_of_stream && state_ != State::kOver) upstreamDone();
 }
 
 void Router::onUpstreamTrailers(HeaderMap&& trailers) {
   touch();
+  chargeTime();
   stream_.sendResponseTrailers(std::move(trailers));
   if (state_ != State::kOver) upstreamDone();
 }
@@ -186,15 +189,18 @@ void Router::upstreamDone() {
     response_over_ = true;
     return;
   }
-  if (request_complete_) {
-    const auto took = std::chrono::duration_cast<Milliseconds>(worker_.loop.now() - request_received_at_);
-    const auto ms = static_cast<uint64_t>(std::max<int64_t>(took.count(), 0));
-    const upstream::ClusterStats& stats = cluster_->info().stats;
-    stats.upstream_rq_time.record(ms);
-    (internal_ ? stats.internal_upstream_rq_time : stats.external_upstream_rq_time).record(ms);
-    if (canary_) stats.canary_upstream_rq_time.record(ms);
-  }
   streamEnded();
+}
+
+// Before the last piece of a response goes on, for that ends the stream and with it what is known of the request.
+void Router::chargeTime() {
+  if (!request_complete_) return;
+  const auto took = std::chrono::duration_cast<Milliseconds>(worker_.loop.now() - request_received_at_);
+  const auto ms = static_cast<uint64_t>(std::max<int64_t>(took.count(), 0));
+  const upstream::ClusterStats& stats = cluster_->info().stats;
+  stats.upstream_rq_time.record(ms);
+  (internal_ ? stats.internal_upstream_rq_time : stats.external_upstream_rq_time).record(ms);
+  if (canary_) stats.canary_upstream_rq_time.record(ms);
 }
 
 void Router::chargeResponse(int status, bool canary) {
