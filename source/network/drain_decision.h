@@ -18,6 +18,8 @@ class DrainDecision {
   virtual bool drainClose(base::Random& random) const = 0;
   // Connections with nothing in flight should be closed at once (immediate strategy).
   virtual bool closeIdle() const = 0;
+  // Every response should end its connection, whatever drainClose() says of quiet ones (failed health check).
+  virtual bool closeAfterEveryResponse() const { return false; }
 };
 
 }  // namespace baton::network

@@ -50,6 +50,7 @@ class Listener final : private event::Watch::Handler {
   void forEachConnection(const std::function<void(Connection& connection, Session& session)>& visit);
   // Tells all sessions of the state of the drain; to be repeated while it goes on.
   void announceDrain();
+  bool draining() const { return drain_.draining(); }
   // Ends all connections.
   void terminateConnections();
 

@@ -46,6 +46,10 @@ void PhaseReporter::report(Phase phase, std::string_view detail) {
   }
 }
 
+void PhaseReporter::stopping() {
+  notifySystemd("STOPPING=1");
+}
+
 void PhaseReporter::status(std::string_view text) {
   notifySystemd(fmt::format("STATUS={}", text));
 }

@@ -29,6 +29,8 @@ class PhaseReporter {
   explicit PhaseReporter(const base::Clock& clock);
 
   void report(Phase phase, std::string_view detail = {});
+  // The service ends with this process, not only this generation: STOPPING= of systemd.
+  void stopping();
   // STATUS= of systemd.
   void status(std::string_view text);
 

@@ -17,7 +17,6 @@
 namespace baton::server {
 namespace {
 
-constexpr std::chrono::milliseconds kDrainCheckInterval{50};
 constexpr std::chrono::seconds kLongestWarmUp{60};
 
 // As many open files as the system lets us have: a proxy needs two for each connection.
@@ -41,6 +40,7 @@ Server::Server(Options options)
       main_loop_(clock_),
       phases_(clock_),
       drain_(clock_),
+      health_check_drain_(clock_),
       flush_timer_(main_loop_.loop(), [this] { everyFlush(); }),
       drain_check_(
           main_loop_.loop(), [this] { checkDrained(); }, event::Precision::kFine),
@@ -145,7 +145,6 @@ base::Result<void> Server::start() {
 void Server::startWorkers() {
   WorkerEnvironment environment{
       clock_,
-      drain_,
       server_state_,
       global_limit_,
       configuration_->runtime().get(),
@@ -193,6 +192,10 @@ base::Result<void> Server::takeOverSockets() {
       listeners.push_back(std::move(socket));
     }
   }
+  for (const auto& config : configuration_->listeners()) {
+    const bool health_check = config->drain_type == api::Listener::DrainType::kDefault;
+    listener_drains_.try_emplace(config->name, clock_, drain_, health_check ? &health_check_drain_ : nullptr);
+  }
   sockets_ = std::make_unique<ListeningSockets>(configuration_->listeners());
   auto assignments = sockets_->assign(std::move(listeners), options_.concurrency);
   if (!assignments) return assignments.error();
@@ -215,8 +218,9 @@ void Server::assign(std::vector<SocketAssignment> assignments, bool accept_now) 
     });
     if (!known) open_sockets_.push_back(std::move(open));
     (*workers_)[assignment.worker].post([accept_now, worker = &(*workers_)[assignment.worker],
+                                         drain = &listener_drains_.at(assignment.config->name),
                                          held = std::make_shared<SocketAssignment>(std::move(assignment))] {
-      worker->addListener(held->config, held->address_index, std::move(held->socket), accept_now);
+      worker->addListener(held->config, held->address_index, std::move(held->socket), *drain, accept_now);
     });
   }
   // What was posted is done when this returns.
@@ -294,16 +298,7 @@ void Server::onSignal(int number) {
   }
   if (options_.sigterm_drain_time.count() > 0 && !sigterm_seen_ && state_ == State::kLive) {
     sigterm_seen_ = true;
-    BATON_LOG(kMain, info, "SIGTERM: draining for at most {} s", options_.sigterm_drain_time.count());
-    phases_.status("draining");
-    drain_.start(options_.restart.drain_strategy, options_.sigterm_drain_time);
-    state_ = State::kDraining;
-    parent_drain_ = true;
-    shutdown_at_ = clock_.monotonic() + options_.sigterm_drain_time;
-    shutdown_timer_.arm(options_.sigterm_drain_time);
-    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
-    drain_check_.arm(kDrainCheckInterval);
-    return;
+    return drainAndEnd();
   }
   stop(number == SIGINT ? "SIGINT" : "SIGTERM");
 }
@@ -311,6 +306,8 @@ void Server::onSignal(int number) {
 void Server::stop(const std::string& why, int status) {
   BATON_LOG(kMain, info, "ending: {}", why);
   exit_status_ = std::max(exit_status_, status);
+  // Of a parent whose child serves the service manager must not think that the service ends.
+  if (confirmed_ && !parent_drain_) phases_.stopping();
   state_ = State::kDraining;
   main_loop_.stop();
 }
@@ -321,7 +318,10 @@ void Server::reopenLogs() {
 }
 
 Server::State Server::state() const {
-  return drain_.draining() ? State::kDraining : state_;
+  const bool draining = drain_.draining() || health_check_drain_.draining() ||
+                        std::any_of(listener_drains_.begin(), listener_drains_.end(),
+                                    [](auto& entry) { return entry.second.draining(); });
+  return draining ? State::kDraining : state_;
 }
 
 std::chrono::seconds Server::uptime() const {
@@ -365,152 +365,6 @@ void Server::updateStats() {
   stats_->parent_connections.set(parents);
   stats_->total_connections.set(own + parents);
   stats_->updateMemory();
-}
-
-hot_restart::DrainStatus Server::drainStatus() {
-  hot_restart::DrainStatus status;
-  std::atomic<uint64_t> connections{0};
-  if (workers_ != nullptr) workers_->onEach([&](Worker& worker) { connections += worker.connections(); });
-  status.connections = connections.load();
-  if (shutdown_at_) {
-    status.left = std::max(std::chrono::milliseconds(0),
-                           std::chrono::duration_cast<std::chrono::milliseconds>(*shutdown_at_ - clock_.monotonic()));
-  }
-  return status;
-}
-
-void Server::checkDrained() {
-  if (drainStatus().connections == 0) {
-    stop("drained: nothing is left");
-    return;
-  }
-  drain_check_.arm(kDrainCheckInterval);
-}
-
-void Server::failHealthCheck(bool fail) {
-  server_state_.health_check_failed.store(fail);
-  if (parent_drain_) return;
-  // Listeners of drain_type DEFAULT tell their connections to go; nothing is closed.
-  if (fail) {
-    drain_.start(options_.restart.drain_strategy, options_.restart.drain_time);
-    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
-  } else {
-    drain_.cancel();
-  }
-}
-
-void Server::drainListeners(bool graceful, bool inbound_only, bool skip_exit, const std::string& listener,
-                            DrainStrategy strategy, std::chrono::milliseconds time) {
-  const auto affected = [inbound_only, listener](const network::ListenerConfig& config) {
-    if (!listener.empty() && config.name != listener) return false;
-    return !inbound_only || config.direction == api::Listener::TrafficDirection::kInbound;
-  };
-  const auto close = [this, affected] {
-    std::erase_if(open_sockets_, [&affected](const OpenSocket& open) { return affected(*open.config); });
-    workers_->onEach([&affected](Worker& worker) { worker.closeListeners(affected); });
-    stats_->listener_stopped.add();
-  };
-  if (graceful) {
-    drain_.start(strategy, time);
-    workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
-    if (skip_exit) return;
-  }
-  close();
-}
-
-hot_restart::Inventory Server::inventory() {
-  hot_restart::Inventory inventory;
-  for (const auto& config : configuration_->listeners()) {
-    for (size_t index = 0; index < config->addresses.size(); ++index) {
-      inventory.listeners.push_back(ListeningSockets::key(*config, index));
-    }
-  }
-  inventory.tls_listeners = configuration_->tlsListeners();
-  for (const auto& cluster : configuration_->clusters().report()) {
-    const auto healthy = std::count_if(cluster.hosts.begin(), cluster.hosts.end(), [](const auto& entry) {
-      return entry.host->health() != upstream::HealthStatus::kUnhealthy;
-    });
-    inventory.healthy_endpoints.emplace_back(cluster.info->name, static_cast<uint64_t>(healthy));
-  }
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  inventory.open_file_limit = limit.rlim_cur;
-  inventory.sockets = open_sockets_.size() + 2;  // admin and restart socket
-  return inventory;
-}
-
-std::vector<hot_restart::HandedSocket> Server::duplicateSockets() {
-  std::vector<hot_restart::HandedSocket> sockets;
-  const auto add = [&sockets](hot_restart::HandedSocket::Kind kind, const std::string& key, uint32_t index, int fd) {
-    hot_restart::HandedSocket socket;
-    socket.kind = kind;
-    socket.address = key;
-    socket.worker = index;
-    socket.fd = network::Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (socket.fd) sockets.push_back(std::move(socket));
-  };
-  for (const OpenSocket& open : open_sockets_) {
-    add(hot_restart::HandedSocket::Kind::kListener, open.key, open.index, open.fd);
-  }
-  if (admin_ != nullptr && admin_->listenerFd() >= 0) {
-    add(hot_restart::HandedSocket::Kind::kAdmin, admin_->localAddress().text(), 0, admin_->listenerFd());
-  }
-  if (auto restart = generation_->duplicateRestartSocket()) sockets.push_back(std::move(*restart));
-  return sockets;
-}
-
-std::vector<hot_restart::StatePart> Server::exportState() {
-  return server::exportState(*configuration_);
-}
-
-std::vector<hot_restart::StatValue> Server::exportStats() {
-  return exportStatValues(*store_);
-}
-
-int Server::duplicateStatsRegion() {
-  if (store_->region() == nullptr) return -1;
-  return ::fcntl(store_->region()->fd(), F_DUPFD_CLOEXEC, 0);
-}
-
-void Server::stopAccepting() {
-  workers_->onEach([](Worker& worker) { worker.pauseAccepting(); });
-  if (admin_ != nullptr) admin_->stopAccepting();
-}
-
-void Server::resumeAccepting() {
-  workers_->onEach([](Worker& worker) { worker.startAccepting(); });
-  if (admin_ != nullptr) admin_->resumeAccepting();
-}
-
-void Server::startDrain() {
-  state_ = State::kDraining;
-  parent_drain_ = true;
-  if (store_->region() != nullptr) store_->region()->setState(stats::GenerationState::kDraining);
-  stats_->listeners_draining.set(static_cast<int64_t>(configuration_->listeners().size()));
-  stats_->live.set(0);
-  open_sockets_.clear();
-  drain_.start(options_.restart.drain_strategy, options_.restart.drain_time);
-  workers_->onEach([](Worker& worker) {
-    worker.closeListeners([](const network::ListenerConfig&) { return true; });
-    worker.announceDrain();
-  });
-  generation_->closeRestartSocket();
-  if (admin_ != nullptr) admin_->close();
-  shutdown_at_ = clock_.monotonic() + options_.restart.parent_shutdown_time;
-  shutdown_timer_.arm(options_.restart.parent_shutdown_time);
-  checkDrained();
-}
-
-void Server::endNow(const std::string& why) {
-  generation_->endParent();
-  stop(why);
-}
-
-void Server::endOldestGeneration() {
-  if (generation_->hasParent()) {
-    BATON_LOG(kRestart, warn, "too many generations are alive; the oldest is to end");
-    generation_->endParent();
-  }
 }
 
 }  // namespace baton::server

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "source/server/configuration.h"
 #include "source/server/drain_manager.h"
 #include "source/server/hot_restart/generation.h"
+#include "source/server/listener_drain.h"
 #include "source/server/listening_sockets.h"
 #include "source/server/main_loop.h"
 #include "source/server/options.h"
@@ -45,13 +48,12 @@ class Server final : private hot_restart::ParentServer {
   stats::Store& store() { return *store_; }
   const hot_restart::Generation& generation() const { return *generation_; }
   proxy::ServerState& serverState() { return server_state_; }
-  DrainManager& drainManager() { return drain_; }
   WorkerSet& workers() { return *workers_; }
   std::chrono::seconds uptime() const;
   // Where each listener really listens.
   std::vector<std::pair<std::string, std::string>> listenerAddresses() const;
   void failHealthCheck(bool fail);
-  // POST /drain_listeners. `graceful`: drain first, then close; else close at once.
+  // POST /drain_listeners. `graceful`: drain for `time` and close then, or never (`skip_exit`); else close at once.
   void drainListeners(bool graceful, bool inbound_only, bool skip_exit, const std::string& listener,
                       DrainStrategy strategy, std::chrono::milliseconds time);
   void stop(const std::string& why, int status = 0);
@@ -71,6 +73,9 @@ class Server final : private hot_restart::ParentServer {
   void assign(std::vector<SocketAssignment> assignments, bool accept_now);
   void onProbationOver();
   void onSignal(int number);
+  // SIGTERM with --sigterm-drain-time-s.
+  void drainAndEnd();
+  void closeListeners(const std::set<std::string>& names);
   void checkDrained();
   void everyFlush();
 
@@ -104,7 +109,10 @@ class Server final : private hot_restart::ParentServer {
   std::unique_ptr<stats::Store> store_;
   std::unique_ptr<ServerStats> stats_;
   proxy::ServerState server_state_;
-  DrainManager drain_;
+  DrainManager drain_;                                    // of the whole process
+  DrainManager health_check_drain_;                       // POST /healthcheck/fail
+  std::map<std::string, ListenerDrain> listener_drains_;  // by listener name
+  std::vector<std::unique_ptr<event::Timer>> closings_;   // of gracefully drained listeners
   network::ConnectionLimit global_limit_;
   std::unique_ptr<Configuration> configuration_;
   std::unique_ptr<ListeningSockets> sockets_;

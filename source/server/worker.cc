@@ -47,9 +47,9 @@ void Worker::run() {
 }
 
 void Worker::addListener(std::shared_ptr<const network::ListenerConfig> config, size_t address_index,
-                         network::Fd socket, bool accept_now) {
+                         network::Fd socket, const network::DrainDecision& drain, bool accept_now) {
   network::Listener::Environment environment{
-      loop_, environment_.drain, context_.get(), &environment_.global_limit, "worker_" + std::to_string(index_), {}};
+      loop_, drain, context_.get(), &environment_.global_limit, "worker_" + std::to_string(index_), {}};
   listeners_.push_back(
       std::make_unique<network::Listener>(environment, std::move(config), address_index, std::move(socket)));
   if (!accept_now) return;
@@ -79,8 +79,12 @@ void Worker::closeListeners(const std::function<bool(const network::ListenerConf
 }
 
 void Worker::announceDrain() {
-  for (auto& listener : listeners_) listener->announceDrain();
-  if (environment_.drain.draining()) drain_timer_->arm(kDrainAnnouncement);
+  bool draining = false;
+  for (auto& listener : listeners_) {
+    listener->announceDrain();
+    draining = draining || listener->draining();
+  }
+  if (draining) drain_timer_->arm(kDrainAnnouncement);
 }
 
 void Worker::setRuntime(std::shared_ptr<const base::Runtime> runtime) {

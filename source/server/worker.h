@@ -18,7 +18,6 @@ namespace baton::server {
 // What all workers of a process share.
 struct WorkerEnvironment {
   const base::Clock& clock;
-  const network::DrainDecision& drain;
   const proxy::ServerState& state;
   network::ConnectionLimit& global_limit;
   std::shared_ptr<const base::Runtime> runtime;
@@ -40,7 +39,7 @@ class Worker {
 
   // On the worker's thread:
   void addListener(std::shared_ptr<const network::ListenerConfig> config, size_t address_index, network::Fd socket,
-                   bool accept_now);
+                   const network::DrainDecision& drain, bool accept_now);
   void startAccepting();
   void pauseAccepting();
   // Closes the listening sockets; connections go on.

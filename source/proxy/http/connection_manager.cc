@@ -168,7 +168,8 @@ void ConnectionManager::onResponseBegins() {
     config_->stats.downstream_cx_overload_disable_keepalive.add();
     startDrain();
   }
-  if (drain_ == Drain::kNone && drain_decision_.draining() && drain_decision_.drainClose(worker_.random)) {
+  if (drain_ == Drain::kNone && drain_decision_.draining() &&
+      (drain_decision_.closeAfterEveryResponse() || drain_decision_.drainClose(worker_.random))) {
     config_->stats.downstream_cx_drain_close.add();
     startDrain();
   }
@@ -288,6 +289,7 @@ void ConnectionManager::onClosed(network::CloseReason reason) {
   const bool local = reason == network::CloseReason::kLocal || closed_by_us_;
   closed_by_us_ = local;
   stats.downstream_cx_destroy.add();
+  if (connection_.delayedCloseTimedOut()) stats.downstream_cx_delayed_close_timeout.add();
   (local ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   if (!streams_.empty()) {
     stats.downstream_cx_destroy_active_rq.add();
