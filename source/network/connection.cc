@@ -192,7 +192,6 @@ void Connection::armTimer(std::chrono::nanoseconds after) {
 
 void Connection::onTimer() {
   if (state_ == State::kClosed) return;
-  delayed_close_timed_out_ = state_ == State::kClosing;
   finish(state_ == State::kClosing ? CloseReason::kLocal : CloseReason::kConnectTimeout);
 }
 

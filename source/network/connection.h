@@ -123,8 +123,6 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   bool writeEnded() const { return write_ended_; }
   uint64_t bytesReceived() const { return bytes_received_; }
   uint64_t bytesSent() const { return bytes_sent_; }
-  // In onClosed(): the peer neither took the rest nor closed within settings.delayed_close_timeout.
-  bool delayedCloseTimedOut() const { return delayed_close_timed_out_; }
   base::MonotonicTime lastActivity() const { return last_activity_; }
 
   ConnectionInfo& info() { return info_; }
@@ -186,7 +184,6 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   ConnectionHandler* handler_ = nullptr;
   ConnectionOwner* owner_ = nullptr;
   std::unique_ptr<Transport> transport_;
-  bool delayed_close_timed_out_ = false;
   std::unique_ptr<event::Timer> timer_;  // connecting, handshake, delayed close: at most one at a time
   base::Buffer input_;                   // read, and not consumed by the handler
   base::Buffer output_;                  // written, and not taken by the socket

@@ -297,13 +297,3 @@ def test_a_response_that_can_be_read_in_two_ways_is_a_502_and_its_connection_is_
     assert b"\r\nx: " not in answers[0][1]
     assert proxy.stat("cluster.one.upstream_cx_total") == 2
     assert proxy.stat("cluster.one.upstream_cx_protocol_error") == 1
-
-
-def test_a_client_that_does_not_close_after_the_last_answer_is_closed_and_counted(between):
-    proxy = between(OK, delayed_close_timeout="0.2s")
-    raw(proxy.web, CLOSE)
-    with socket.create_connection(("127.0.0.1", proxy.web), timeout=DEADLINE) as client:
-        client.sendall(CLOSE)
-        assert read_until(client, b"\r\n\r\nok").startswith(b"HTTP/1.1 200 ")
-        wait_for(lambda: proxy.stat("http.test.downstream_cx_delayed_close_timeout") >= 1, "the close to be counted")
-    wait_for(lambda: proxy.stat("http.test.downstream_cx_active") == 0, "the connections to be counted out")
