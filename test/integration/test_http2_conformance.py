@@ -1,0 +1,324 @@
+"""HTTP/2 by RFC 9113 and RFC 7541, section by section: a client that can send any frame against the real binary."""
+import socket
+import ssl
+import struct
+import threading
+
+import pytest
+
+from conftest import (DEADLINE, Baton, Echo, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener,
+                      tls_context)
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS, PADDED, PRIORITISED = 1, 1, 4, 8, 32
+PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR = 1, 3, 5, 6, 9
+HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 1, 2, 3, 4, 5
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def literal(name, value):
+    """A field that is not indexed; names and values shorter than 127 bytes."""
+    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+
+def fields(*extra, method=b"GET", without=()):
+    pseudo = [(b":method", method), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"localhost")]
+    return b"".join(literal(*field) for field in [*(f for f in pseudo if f[0] not in without), *extra])
+
+
+def settings(*pairs):
+    return frame(SETTINGS, payload=b"".join(struct.pack(">HI", *pair) for pair in pairs))
+
+
+def get(stream=1, *extra, **options):
+    return frame(HEADERS, END_STREAM | END_HEADERS, stream, fields(*extra, **options))
+
+
+def post(stream=1, *extra):
+    return frame(HEADERS, END_HEADERS, stream, fields(*extra, method=b"POST"))
+
+
+def window(stream, increment):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
+
+
+def priority(stream, dependency):
+    return frame(PRIORITY, 0, stream, struct.pack(">IB", dependency, 255))
+
+
+class Client:
+    def __init__(self, port, tls, first=settings()):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket)
+            assert self.socket.selected_alpn_protocol() == "h2"
+        self.pending = b""
+        if first is not None:
+            self.send(PREFACE + first)
+            self.until(SETTINGS, lambda flags, stream, payload: flags & ACK)
+            self.send(frame(SETTINGS, ACK))
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            pass  # What the server thought of it is still to be read.
+
+    def fill(self, size):
+        while len(self.pending) < size:
+            part = self.socket.recv(65536)
+            if not part:
+                return False
+            self.pending += part
+        return True
+
+    def next(self):
+        """The next frame, or None at the end of the connection. Silence is a failure: a TimeoutError."""
+        try:
+            if not self.fill(9):
+                return None
+            length = int.from_bytes(self.pending[:3], "big")
+            if not self.fill(9 + length):
+                return None
+        except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return None
+        kind, flags, stream = struct.unpack(">BBI", self.pending[3:9])
+        payload, self.pending = self.pending[9:9 + length], self.pending[9 + length:]
+        return kind, flags, stream, payload
+
+    def until(self, kind, condition=lambda flags, stream, payload: True):
+        while True:
+            found = self.next()
+            assert found, f"the connection ended before a frame of type {kind}"
+            assert found[0] != GOAWAY or kind == GOAWAY, f"GOAWAY {found[3]}"
+            if found[0] == kind and condition(*found[1:]):
+                return found
+
+    def answered(self, stream=1):
+        """The stream is answered with 200 (index 8 of the static table) and ends."""
+        _, flags, _, block = self.until(HEADERS, lambda _, number, __: number == stream)
+        while block[0] & 0xE0 == 0x20:  # Dynamic table size updates come first.
+            block = block[2 if block[0] & 0x1F == 0x1F and block[1] < 128 else 4 if block[0] & 0x1F == 0x1F else 1:]
+        assert block[0] == 0x88, block
+        if not flags & END_STREAM:
+            self.until(DATA, lambda flags, number, _: number == stream and flags & END_STREAM)
+
+    def is_alive(self):
+        self.send(frame(PING, 0, 0, b"baton-ok"))
+        self.until(PING, lambda flags, _, payload: flags & ACK and payload == b"baton-ok")
+
+    def refused(self, codes, stream_errors):
+        while found := self.next():
+            kind, _, _, payload = found
+            if kind == GOAWAY:
+                assert struct.unpack(">I", payload[4:8])[0] in codes
+                return
+            if kind == RST_STREAM and stream_errors:
+                assert struct.unpack(">I", payload)[0] in codes
+                return
+            assert kind != RST_STREAM, f"only the stream was reset: {payload}"
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory, certificate):
+    server = ThreadingServer(("127.0.0.1", 0), Echo)
+    server.requests = []
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    process = Baton(tmp_path_factory.mktemp("edge"), bootstrap([
+        listener("plain", http_filter(forward_all("one"))),
+        listener("tls", http_filter(forward_all("one")), tls=tls_context(certificate, alpn_protocols=["h2"])),
+    ], [cluster("one", server.server_address[1])])).wait_ready()
+    yield {False: process.port("plain"), True: process.port("tls")}
+    process.end()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=[False, True], ids=["h2c", "tls"])
+def client(request, edge):
+    made = Client(edge[request.param], request.param)
+    yield made
+    made.socket.close()
+
+
+CONNECTION_ERRORS = {
+    "4.2 DATA on a stream over the frame size": (post() + frame(DATA, END_STREAM, 1, bytes(16385)), [FRAME_SIZE_ERROR]),
+    "4.2 HEADERS over the frame size": (frame(HEADERS, 5, 1, fields() + bytes(16385)), [FRAME_SIZE_ERROR]),
+    "4.3 a block that cannot be decoded": (frame(HEADERS, 5, 1, b"\xff\xff\xff\xff\xff\xff"), [COMPRESSION_ERROR]),
+    "4.3 PRIORITY inside a block": (frame(HEADERS, END_STREAM, 1, fields()) + priority(1, 0), [PROTOCOL_ERROR]),
+    "4.3 another stream's HEADERS inside a block": (frame(HEADERS, END_STREAM, 1, fields()) + get(3), [PROTOCOL_ERROR]),
+    "5.1 idle: DATA": (frame(DATA, END_STREAM, 1, b"x"), [PROTOCOL_ERROR, STREAM_CLOSED]),
+    "5.1 idle: RST_STREAM": (frame(RST_STREAM, 0, 1, struct.pack(">I", 8)), [PROTOCOL_ERROR]),
+    "5.1 idle: WINDOW_UPDATE": (window(1, 100), [PROTOCOL_ERROR]),
+    "5.1 idle: CONTINUATION": (frame(CONTINUATION, END_HEADERS, 1, fields()), [PROTOCOL_ERROR]),
+    "5.1.1 an even stream": (get(2), [PROTOCOL_ERROR]),
+    "5.1.1 a lower stream": (get(5) + get(3), [PROTOCOL_ERROR, STREAM_CLOSED]),
+    "5.5 an unknown frame inside a block": (frame(HEADERS, END_STREAM, 1, fields()) + frame(0xFF, 0, 1, bytes(8)),
+                                            [PROTOCOL_ERROR]),
+    "6.1 DATA on stream 0": (frame(DATA, END_STREAM, 0, b"x"), [PROTOCOL_ERROR]),
+    "6.1 DATA with too much padding": (post() + frame(DATA, PADDED | END_STREAM, 1, b"\x06test"), [PROTOCOL_ERROR]),
+    "6.2 HEADERS on stream 0": (get(0), [PROTOCOL_ERROR]),
+    "6.2 HEADERS with too much padding": (frame(HEADERS, PADDED | 5, 1, b"\xff" + fields()), [PROTOCOL_ERROR]),
+    "6.3 PRIORITY on stream 0": (priority(0, 1), [PROTOCOL_ERROR]),
+    "6.4 RST_STREAM on stream 0": (frame(RST_STREAM, 0, 0, bytes(4)), [PROTOCOL_ERROR]),
+    "6.4 RST_STREAM of 3 bytes": (post() + frame(RST_STREAM, 0, 1, bytes(3)), [FRAME_SIZE_ERROR]),
+    "6.5 SETTINGS acknowledgement with a payload": (frame(SETTINGS, ACK, 0, bytes(6)), [FRAME_SIZE_ERROR]),
+    "6.5 SETTINGS on a stream": (frame(SETTINGS, 0, 1, b"\0\3\0\0\0\x64"), [PROTOCOL_ERROR]),
+    "6.5 SETTINGS of 3 bytes": (frame(SETTINGS, 0, 0, bytes(3)), [FRAME_SIZE_ERROR]),
+    "6.5.2 ENABLE_PUSH 2": (settings((ENABLE_PUSH, 2)), [PROTOCOL_ERROR]),
+    "6.5.2 INITIAL_WINDOW_SIZE 2^31": (settings((INITIAL_WINDOW_SIZE, 1 << 31)), [FLOW_CONTROL_ERROR]),
+    "6.5.2 MAX_FRAME_SIZE 16383": (settings((MAX_FRAME_SIZE, 16383)), [PROTOCOL_ERROR]),
+    "6.5.2 MAX_FRAME_SIZE 2^24": (settings((MAX_FRAME_SIZE, 1 << 24)), [PROTOCOL_ERROR]),
+    "6.6 PUSH_PROMISE from a client": (post() + frame(PUSH_PROMISE, END_HEADERS, 1, struct.pack(">I", 2) + fields()),
+                                       [PROTOCOL_ERROR]),
+    "6.7 PING on a stream": (frame(PING, 0, 1, bytes(8)), [PROTOCOL_ERROR]),
+    "6.7 PING of 6 bytes": (frame(PING, 0, 0, bytes(6)), [FRAME_SIZE_ERROR]),
+    "6.8 GOAWAY on a stream": (frame(GOAWAY, 0, 1, bytes(8)), [PROTOCOL_ERROR]),
+    "6.9 WINDOW_UPDATE of 0": (window(0, 0), [PROTOCOL_ERROR]),
+    "6.9 WINDOW_UPDATE of 3 bytes": (frame(WINDOW_UPDATE, 0, 0, bytes(3)), [FRAME_SIZE_ERROR]),
+    "6.9.1 a connection window over 2^31-1": (window(0, 0x7FFFFFFF) * 2, [FLOW_CONTROL_ERROR]),
+    "6.10 CONTINUATION on stream 0": (frame(HEADERS, END_STREAM, 1, fields()) + frame(CONTINUATION, 4, 0), [PROTOCOL_ERROR]),
+    "6.10 CONTINUATION after the block's end": (post() + frame(CONTINUATION, 4, 1, fields()), [PROTOCOL_ERROR]),
+    "6.10 DATA before CONTINUATION": (frame(HEADERS, 0, 1, fields()) + frame(DATA, END_STREAM, 1, b"x"), [PROTOCOL_ERROR]),
+    "7541 2.3.3 an index past the tables": (frame(HEADERS, 5, 1, fields() + b"\xfe"), [COMPRESSION_ERROR]),
+    "7541 6.1 index 0": (frame(HEADERS, 5, 1, fields() + b"\x80"), [COMPRESSION_ERROR]),
+    "7541 4.2 a size update at the block's end": (frame(HEADERS, 5, 1, fields() + b"\x20"), [COMPRESSION_ERROR]),
+    "7541 6.3 a size update over the setting": (frame(HEADERS, 5, 1, b"\x3f\xff\xff\x03" + fields()), [COMPRESSION_ERROR]),
+    "7541 5.2 padding of 8 bits": (frame(HEADERS, 5, 1, fields() + b"\0\1x\x82\x1f\xff"), [COMPRESSION_ERROR]),
+    "7541 5.2 padding of zeros": (frame(HEADERS, 5, 1, fields() + b"\0\1x\x81\x18"), [COMPRESSION_ERROR]),
+    "7541 5.2 the end-of-string symbol": (frame(HEADERS, 5, 1, fields() + b"\0\1x\x84\xff\xff\xff\xff"), [COMPRESSION_ERROR]),
+}
+STREAM_ERRORS = {
+    "5.1 half-closed: DATA": (get() + frame(DATA, END_STREAM, 1, b"x"), [STREAM_CLOSED]),
+    "5.1 half-closed: HEADERS": (get() + get(), [STREAM_CLOSED]),
+    "5.1 closed by RST_STREAM: HEADERS": (post() + frame(RST_STREAM, 0, 1, struct.pack(">I", 8)) + get(), [STREAM_CLOSED]),
+    "5.1 closed by RST_STREAM: DATA": (post() + frame(RST_STREAM, 0, 1, struct.pack(">I", 8)) + frame(DATA, 1, 1, b"x"),
+                                       [STREAM_CLOSED]),
+    "5.3.1 HEADERS depend on themselves": (frame(HEADERS, PRIORITISED | 5, 1, struct.pack(">IB", 1, 255) + fields()),
+                                           [PROTOCOL_ERROR]),
+    "5.3.1 PRIORITY depends on itself": (priority(3, 3), [PROTOCOL_ERROR]),
+    "6.3 PRIORITY of 4 bytes": (post() + frame(PRIORITY, 0, 1, bytes(4)), [FRAME_SIZE_ERROR]),
+    "6.9 a stream's WINDOW_UPDATE of 0": (post() + window(1, 0), [PROTOCOL_ERROR]),
+    "6.9.1 a stream's window over 2^31-1": (post() + window(1, 0x7FFFFFFF) * 2, [FLOW_CONTROL_ERROR]),
+    "8.1 a second HEADERS without END_STREAM": (post() + frame(HEADERS, END_HEADERS, 1, literal(b"x-t", b"1")), [PROTOCOL_ERROR]),
+    "8.1 pseudo-header in trailers": (post() + frame(HEADERS, 5, 1, literal(b":method", b"GET")), [PROTOCOL_ERROR]),
+    "8.1.1 a body longer than content-length": (post(1, (b"content-length", b"1")) + frame(DATA, 1, 1, b"test"), [PROTOCOL_ERROR]),
+    "8.1.1 frames whose sum is not content-length": (
+        post(1, (b"content-length", b"1")) + frame(DATA, 0, 1, b"te") + frame(DATA, 1, 1, b"st"), [PROTOCOL_ERROR]),
+    "8.2 an upper-case name": (get(1, (b"X-TEST", b"ok")), [PROTOCOL_ERROR]),
+    "8.2.1 NUL in a value": (get(1, (b"x", b"a\0b")), [PROTOCOL_ERROR]),
+    "8.2.1 CR LF in a value": (get(1, (b"x", b"a\r\nb: c")), [PROTOCOL_ERROR]),
+    "8.2.2 connection": (get(1, (b"connection", b"keep-alive")), [PROTOCOL_ERROR]),
+    "8.2.2 transfer-encoding": (get(1, (b"transfer-encoding", b"chunked")), [PROTOCOL_ERROR]),
+    "8.2.2 te other than trailers": (get(1, (b"te", b"trailers, deflate")), [PROTOCOL_ERROR]),
+    "8.3 an unknown pseudo-header": (get(1, (b":test", b"ok")), [PROTOCOL_ERROR]),
+    "8.3 a response's pseudo-header": (get(1, (b":status", b"200")), [PROTOCOL_ERROR]),
+    "8.3 a pseudo-header after a field": (get(1, (b"x", b"y"), (b":path", b"/"), without=(b":path",)), [PROTOCOL_ERROR]),
+    "8.3.1 an empty path": (get(1, (b":path", b""), without=(b":path",)), [PROTOCOL_ERROR]),
+    **{f"8.3.1 no {name.decode()}": (get(without=(name,)), [PROTOCOL_ERROR]) for name in (b":method", b":scheme", b":path")},
+    **{f"8.3.1 two {name.decode()}": (get(1, (name, value)), [PROTOCOL_ERROR])
+       for name, value in ((b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"))},
+}
+ANSWERED = {
+    "4.1 undefined flags and the reserved bit": frame(PING, 0x16, 0x80000000, bytes(8)) + get(),
+    "4.1 an unknown frame": frame(0xFF, 0, 0, bytes(8)) + get(),
+    "4.2 DATA of the frame size": post() + frame(DATA, END_STREAM, 1, bytes(16384)),
+    "5.1 PRIORITY on an idle stream": priority(3, 0) + get(),
+    "6.1 padded DATA": post() + frame(DATA, PADDED | END_STREAM, 1, b"\5hello" + bytes(5)),
+    "6.2 padded HEADERS with priority": frame(HEADERS, PADDED | PRIORITISED | 5, 1, b"\3" + bytes(5) + fields() + bytes(3)),
+    "6.5.2 an unknown setting": settings((0xFF, 1)) + get(),
+    "6.5.3 of two values the last counts": settings((INITIAL_WINDOW_SIZE, 100), (INITIAL_WINDOW_SIZE, 65535)) + get(),
+    "6.10 several CONTINUATION frames": frame(HEADERS, END_STREAM, 1, fields()[:5]) + frame(CONTINUATION, 0, 1, fields()[5:9])
+    + frame(CONTINUATION, END_HEADERS, 1, fields()[9:]),
+    "8.1 trailers": post() + frame(DATA, 0, 1, b"x") + frame(HEADERS, 5, 1, literal(b"x-t", b"1")),
+    "7541 2.3 indexed fields and a size update": frame(HEADERS, 5, 1, b"\x20\x3f\x61\x82\x86\x84\x41\x09localhost"),
+    "7541 6.2.2 a Huffman coded value": frame(HEADERS, 5, 1, b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"),
+}
+
+
+@pytest.mark.parametrize("case", CONNECTION_ERRORS)
+def test_a_connection_error_ends_the_connection(client, case):
+    data, codes = CONNECTION_ERRORS[case]
+    client.send(data)
+    client.refused(codes, stream_errors=False)
+
+
+@pytest.mark.parametrize("case", STREAM_ERRORS)
+def test_a_stream_error_ends_at_least_the_stream(client, case):
+    data, codes = STREAM_ERRORS[case]
+    client.send(data)
+    client.refused(codes, stream_errors=True)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_what_is_allowed_is_answered(client, case):
+    client.send(ANSWERED[case])
+    client.answered()
+    client.is_alive()
+
+
+@pytest.mark.parametrize("data, codes", [
+    (frame(DATA, END_STREAM, 1, b"x"), [STREAM_CLOSED]), (get(), [STREAM_CLOSED]),
+    (frame(CONTINUATION, END_HEADERS, 1, fields()), [STREAM_CLOSED, PROTOCOL_ERROR])], ids=["DATA", "HEADERS", "CONTINUATION"])
+def test_a_stream_that_was_answered_is_closed(client, data, codes):
+    client.send(get())
+    client.answered()
+    client.send(data)
+    client.refused(codes, stream_errors=True)
+
+
+def test_priority_window_update_and_reset_on_a_closed_stream_are_ignored(client):
+    client.send(get())
+    client.answered()
+    client.send(priority(1, 0) + window(1, 1) + frame(RST_STREAM, 0, 1, struct.pack(">I", 8)))
+    client.is_alive()
+
+
+def test_a_setting_that_takes_a_stream_window_over_its_maximum_ends_at_least_the_stream(client):
+    # RFC 9113 6.9.2 asks for a connection error; nghttp2 resets the streams whose window overflows.
+    client.send(post() + window(1, 0x7FFFFFFF - 65535) + settings((INITIAL_WINDOW_SIZE, 65536)))
+    client.refused([FLOW_CONTROL_ERROR], stream_errors=True)
+
+
+def test_a_window_of_one_byte_gives_one_byte_at_a_time(client):
+    client.send(settings((INITIAL_WINDOW_SIZE, 1)))
+    client.until(SETTINGS, lambda flags, *_: flags & ACK)
+    client.send(get())
+    assert len(client.until(DATA)[3]) == 1
+    client.send(window(1, 2))
+    assert len(client.until(DATA)[3]) == 2
+
+
+def test_a_window_that_a_setting_made_negative_stays_closed_until_it_is_positive(client):
+    client.send(settings((INITIAL_WINDOW_SIZE, 3)))
+    client.until(SETTINGS, lambda flags, *_: flags & ACK)
+    client.send(get())
+    assert len(client.until(DATA)[3]) == 3
+    client.send(settings((INITIAL_WINDOW_SIZE, 2)))
+    client.send(window(1, 2))
+    assert len(client.until(DATA)[3]) == 1
+
+
+def test_more_streams_than_allowed_are_refused(edge):
+    client = Client(edge[False], False, None)
+    client.send(PREFACE + settings())
+    _, _, _, payload = client.until(SETTINGS)
+    limit = dict(struct.iter_unpack(">HI", payload))[MAX_CONCURRENT_STREAMS]
+    client.send(frame(SETTINGS, ACK) + b"".join(post(1 + 2 * n) for n in range(limit + 1)))
+    client.refused([PROTOCOL_ERROR, 7], stream_errors=True)
+    client.socket.close()
+
+
+def test_a_wrong_preface_ends_the_connection(edge):
+    client = Client(edge[True], True, None)
+    client.send(b"INVALID CONNECTION PREFACE\r\n\r\n")
+    client.refused([PROTOCOL_ERROR], stream_errors=False)
+    client.socket.close()
