@@ -1,0 +1,123 @@
+"""A client that can send any HTTP/2 frame, and reads what comes back frame by frame. Knows no state of streams."""
+import socket
+import ssl
+import struct
+
+from conftest import DEADLINE
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS, PADDED, PRIORITISED = 1, 1, 4, 8, 32
+PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR = 1, 3, 5, 6, 9
+HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 1, 2, 3, 4, 5
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def literal(name, value):
+    """A field that is not indexed; names and values shorter than 127 bytes."""
+    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+
+def fields(*extra, method=b"GET", without=()):
+    pseudo = [(b":method", method), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"localhost")]
+    return b"".join(literal(*field) for field in [*(f for f in pseudo if f[0] not in without), *extra])
+
+
+def settings(*pairs):
+    return frame(SETTINGS, payload=b"".join(struct.pack(">HI", *pair) for pair in pairs))
+
+
+def get(stream=1, *extra, **options):
+    return frame(HEADERS, END_STREAM | END_HEADERS, stream, fields(*extra, **options))
+
+
+def post(stream=1, *extra):
+    return frame(HEADERS, END_HEADERS, stream, fields(*extra, method=b"POST"))
+
+
+def window(stream, increment):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
+
+
+def priority(stream, dependency):
+    return frame(PRIORITY, 0, stream, struct.pack(">IB", dependency, 255))
+
+
+class Client:
+    def __init__(self, port, tls, first=settings()):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket)
+            assert self.socket.selected_alpn_protocol() == "h2"
+        self.pending = b""
+        if first is not None:
+            self.send(PREFACE + first)
+            self.until(SETTINGS, lambda flags, stream, payload: flags & ACK)
+            self.send(frame(SETTINGS, ACK))
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            pass  # What the server thought of it is still to be read.
+
+    def fill(self, size):
+        while len(self.pending) < size:
+            part = self.socket.recv(65536)
+            if not part:
+                return False
+            self.pending += part
+        return True
+
+    def next(self):
+        """The next frame, or None at the end of the connection. Silence is a failure: a TimeoutError."""
+        try:
+            if not self.fill(9):
+                return None
+            length = int.from_bytes(self.pending[:3], "big")
+            if not self.fill(9 + length):
+                return None
+        except (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return None
+        kind, flags, stream = struct.unpack(">BBI", self.pending[3:9])
+        payload, self.pending = self.pending[9:9 + length], self.pending[9 + length:]
+        return kind, flags, stream, payload
+
+    def until(self, kind, condition=lambda flags, stream, payload: True):
+        while True:
+            found = self.next()
+            assert found, f"the connection ended before a frame of type {kind}"
+            assert found[0] != GOAWAY or kind == GOAWAY, f"GOAWAY {found[3]}"
+            if found[0] == kind and condition(*found[1:]):
+                return found
+
+    def answered(self, stream=1):
+        """The stream is answered with 200 (index 8 of the static table) and ends."""
+        _, flags, _, block = self.until(HEADERS, lambda _, number, __: number == stream)
+        while block[0] & 0xE0 == 0x20:  # Dynamic table size updates come first.
+            block = block[2 if block[0] & 0x1F == 0x1F and block[1] < 128 else 4 if block[0] & 0x1F == 0x1F else 1:]
+        assert block[0] == 0x88, block
+        if not flags & END_STREAM:
+            self.until(DATA, lambda flags, number, _: number == stream and flags & END_STREAM)
+
+    def is_alive(self):
+        self.send(frame(PING, 0, 0, b"baton-ok"))
+        self.until(PING, lambda flags, _, payload: flags & ACK and payload == b"baton-ok")
+
+    def refused(self, codes, stream_errors):
+        while found := self.next():
+            kind, _, _, payload = found
+            if kind == GOAWAY:
+                assert struct.unpack(">I", payload[4:8])[0] in codes
+                return
+            if kind == RST_STREAM and stream_errors:
+                assert struct.unpack(">I", payload)[0] in codes
+                return
+            assert kind != RST_STREAM, f"only the stream was reset: {payload}"
