@@ -289,7 +289,6 @@ void ConnectionManager::onClosed(network::CloseReason reason) {
   const bool local = reason == network::CloseReason::kLocal || closed_by_us_;
   closed_by_us_ = local;
   stats.downstream_cx_destroy.add();
-  if (connection_.delayedCloseTimedOut()) stats.downstream_cx_delayed_close_timeout.add();
   (local ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   if (!streams_.empty()) {
     stats.downstream_cx_destroy_active_rq.add();
