@@ -3,12 +3,11 @@
 #include <array>
 #include <cstdlib>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "source/base/log.h"
 #include "source/base/strings.h"
-#include "source/network/address.h"
+#include "source/server/service_manager.h"
 
 namespace baton::server {
 
@@ -27,7 +26,6 @@ PhaseReporter::PhaseReporter(const base::Clock& clock) : clock_(clock), start_(c
     }
     ::unsetenv("BATON_PHASE_FD");  // not for processes that this one starts
   }
-  if (const char* path = std::getenv("NOTIFY_SOCKET")) notify_socket_ = path;
 }
 
 void PhaseReporter::report(Phase phase, std::string_view detail) {
@@ -40,26 +38,18 @@ void PhaseReporter::report(Phase phase, std::string_view detail) {
     [[maybe_unused]] const ssize_t written = ::write(pipe_.get(), line.data(), line.size());
   }
   if (phase == Phase::kConfirmed) {
-    notifySystemd(fmt::format("MAINPID={}\nREADY=1\nSTATUS=serving", ::getpid()));
+    notifyServiceManager(fmt::format("MAINPID={}\nREADY=1\nSTATUS=serving", ::getpid()));
   } else if (phase == Phase::kCommitted) {
     status("serving, in probation");
   }
 }
 
 void PhaseReporter::stopping() {
-  notifySystemd("STOPPING=1");
+  notifyServiceManager("STOPPING=1");
 }
 
 void PhaseReporter::status(std::string_view text) {
-  notifySystemd(fmt::format("STATUS={}", text));
-}
-
-void PhaseReporter::notifySystemd(const std::string& text) {
-  if (notify_socket_.empty()) return;
-  const auto address = network::Address::unixSocket(notify_socket_);
-  if (!address) return;
-  const network::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, address->sockaddrPointer(), address->sockaddrLength());
+  notifyServiceManager(fmt::format("STATUS={}", text));
 }
 
 }  // namespace baton::server

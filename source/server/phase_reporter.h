@@ -2,7 +2,6 @@
 // (NOTIFY_SOCKET, sd_notify(3)). Main thread.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "source/base/clock.h"
@@ -35,12 +34,9 @@ class PhaseReporter {
   void status(std::string_view text);
 
  private:
-  void notifySystemd(const std::string& text);
-
   const base::Clock& clock_;
   const base::MonotonicTime start_;
   network::Fd pipe_;
-  std::string notify_socket_;
 };
 
 }  // namespace baton::server

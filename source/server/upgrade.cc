@@ -11,8 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "source/base/clock.h"
 #include "source/base/strings.h"
 #include "source/network/fd.h"
+#include "source/server/service_manager.h"
 
 extern char** environ;
 
@@ -151,10 +153,15 @@ int runUpgrade(const std::vector<std::string>& arguments, const std::string& own
   network::Fd reader(ends[0]);
   network::Fd writer(ends[1]);
   ::fcntl(reader.get(), F_SETFD, FD_CLOEXEC);
+  // As the reload command of a systemd unit: the service reloads from here to the end, however it ends.
+  const auto now = base::RealClock::instance().monotonic().time_since_epoch();
+  notifyServiceManager("RELOADING=1\nMONOTONIC_USEC=" +
+                       std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
   const pid_t child = start(request, writer.get());
   writer.reset();
-  if (child < 0) return 1;
-  return follow(reader.get(), child, request.wait);
+  const int status = child < 0 ? 1 : follow(reader.get(), child, request.wait);
+  notifyServiceManager(status == 0 ? "READY=1" : "READY=1\nSTATUS=a hot restart failed; the old process serves on");
+  return status;
 }
 
 }  // namespace baton::server

@@ -108,6 +108,11 @@ bool Channel::receiveOne() {
   const ssize_t got = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got < 0) {
     if (errno == EINTR) return true;
+    // The peer closed with something of ours unread. What it said before, the reason most likely, is still to be read.
+    if (errno == ECONNRESET && !reset_) {
+      reset_ = true;
+      return true;
+    }
     if (errno != EAGAIN && errno != EWOULDBLOCK) fail(base::systemError("receiving").message);
     return false;
   }

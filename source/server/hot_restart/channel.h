@@ -61,6 +61,7 @@ class Channel final : private event::Watch::Handler {
   Handler* handler_ = nullptr;
   std::unique_ptr<char[]> packet_;
   std::string send_failure_;
+  bool reset_ = false;  // the peer closed with something unread
 };
 
 // The restart socket of this process: accepts children. Its descriptor goes to the child with the listeners, so that

@@ -1,0 +1,126 @@
+"""What a hot restart is refused for, or fails of: one clear line, exit status 1, and the parent serves on untouched."""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from conftest import BINARY, DEADLINE, bootstrap, cluster, forward_all, free_port, http_filter, listener, request, wait_for
+
+QUICK = ("--hot-restart-timeout-ms", "1000")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs another user or a mount namespace")
+
+
+@pytest.fixture
+def parent(baton, base_id, upstream):
+    config = bootstrap([listener("web", http_filter(forward_all("one")), port=free_port())],
+                       [cluster("one", upstream().server_address[1])])
+    process = baton(config, *QUICK, base_id=base_id, epoch=0)
+    process.base_id = base_id
+    process.config = config
+    process.generation = json.loads(process.admin("/generations"))["generations"]
+    process.web = process.port("web")
+    yield process
+    assert request(process.web).status == 200
+    # One generation, serving, nothing in between.
+    def alone():
+        now = json.loads(process.admin("/generations"))["generations"]
+        return [(one["pid"], one["state"]) for one in now] == [(process.process.pid, "serving")]
+    wait_for(alone, "the parent to be alone")
+
+
+def attempt(parent, *prefix, epoch=1, options=(), config_file=None):
+    """Runs a child to its end. Returns its exit status and the line that it gives up with."""
+    command = [*prefix, BINARY, "-c", str(config_file or parent.config_file), "--base-id", str(parent.base_id), "--restart-epoch",
+               str(epoch), "--concurrency", "1", "--log-path", os.devnull, *QUICK, *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("epoch", [2, 7, 4294967295])
+def test_an_epoch_that_does_not_follow(parent, epoch):
+    status, line = attempt(parent, epoch=epoch)
+    assert (status, line) == (1, f"baton: refused by the parent: restart epoch {epoch} is not the parent's epoch 0 + 1\n")
+    assert parent.stat("server.hot_restart.refused") == 1
+
+
+def test_epoch_0_while_a_live_process_holds_the_base_id(parent):
+    status, line = attempt(parent, epoch=0)
+    assert (status, line) == (1, f"baton: a live process holds base id {parent.base_id}; take over from it with --restart-epoch "
+                              "auto, or give another --base-id\n")
+
+
+def test_a_parent_that_does_not_answer(parent):
+    parent.send_signal(signal.SIGSTOP)
+    try:
+        status, line = attempt(parent)
+    finally:
+        parent.send_signal(signal.SIGCONT)
+    assert (status, line) == (1, "baton: the parent did not answer HELLO within 1000 ms\n")
+
+
+def test_another_restart_under_way(parent, baton):
+    first = baton(parent.config, "--probation-time-s", "600", base_id=parent.base_id, epoch=1, wait=False)
+    wait_for(lambda: "phase COMMITTED" in first.output(), "the first child to take over")
+    # Only the generation that serves for good can be taken over from: in probation that is still the parent.
+    status, line = attempt(parent)
+    assert (status, line) == (1, "baton: refused by the parent: another restart is under way\n")
+    first.send_signal(signal.SIGKILL)
+    first.wait_ended()
+    wait_for(lambda: "ROLLBACK" in parent.output(), "the rollback")
+
+
+def test_another_socket_path_than_the_parent_s(parent, tmp_path):
+    status, line = attempt(parent, options=("--socket-path", f"@other{parent.base_id}"))
+    assert status == 1
+    assert line.startswith(f"baton: a process holds base id {parent.base_id} but does not answer on @other{parent.base_id}")
+    assert line.endswith("; is --socket-path the same?\n")
+
+
+@root_only
+def test_a_process_of_another_user(parent, tmp_path):
+    # What the other user may read and run, wherever the test's own files are.
+    directory = f"/tmp/baton-user-{parent.base_id}"
+    os.mkdir(directory, 0o755)
+    try:
+        shutil.copy(BINARY, f"{directory}/baton")
+        os.chmod(f"{directory}/baton", 0o755)
+        shutil.copy(parent.config_file, f"{directory}/baton.yaml")
+        os.chmod(f"{directory}/baton.yaml", 0o644)
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", f"{directory}/baton", "-c", f"{directory}/baton.yaml",
+                               "--base-id", str(parent.base_id), "--restart-epoch", "1", "--concurrency", "1", "--log-path",
+                               os.devnull], cwd="/", capture_output=True, text=True, timeout=DEADLINE)
+    finally:
+        shutil.rmtree(directory)
+    assert (done.returncode, done.stderr) == (1, "baton: the restart socket belongs to user 0, not to this process's\n")
+
+
+@pytest.mark.parametrize("text", ["{", "static_resources: {listeners: 5}", "no_such_field: 1"])
+def test_a_bad_configuration(parent, tmp_path, text):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    status, line = attempt(parent, config_file=file)
+    assert status == 1
+    assert str(file) in line
+
+
+def test_a_configuration_that_is_not_there(parent, tmp_path):
+    status, line = attempt(parent, config_file=tmp_path / "none.yaml")
+    assert status == 1
+    assert "none.yaml" in line and "No such file" in line
+
+
+def test_peers_that_speak_nonsense_are_dropped(parent):
+    for data in (b"\0" * 4, b"\xff" * 65000, b"GET / HTTP/1.1\r\n\r\n"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+            peer.settimeout(DEADLINE)
+            peer.connect(f"\0baton_domain_socket_{parent.base_id}")
+            peer.send(data)
+            with contextlib.suppress(ConnectionResetError):
+                while peer.recv(65536):
+                    pass
+    assert "server.hot_restart_epoch" in parent.stats()
