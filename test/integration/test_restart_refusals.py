@@ -12,7 +12,16 @@ import pytest
 from conftest import BINARY, DEADLINE, bootstrap, cluster, forward_all, free_port, http_filter, listener, request, wait_for
 
 QUICK = ("--hot-restart-timeout-ms", "1000")
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs another user or a mount namespace")
+
+
+def possible(*command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+needs_another_user = pytest.mark.skipif(os.geteuid() != 0 or not possible("setpriv", "--reuid", "65534", "--clear-groups", "true"),
+                                        reason="can't become another user here")
+needs_own_mounts = pytest.mark.skipif(not possible("unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", "/dev/shm"),
+                                      reason="can't have a /dev/shm of its own here")
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def test_another_socket_path_than_the_parent_s(parent, tmp_path):
     assert line.endswith("; is --socket-path the same?\n")
 
 
-@root_only
+@needs_another_user
 def test_a_process_of_another_user(parent, tmp_path):
     # What the other user may read and run, wherever the test's own files are.
     directory = f"/tmp/baton-user-{parent.base_id}"
@@ -124,3 +133,33 @@ def test_peers_that_speak_nonsense_are_dropped(parent):
                 while peer.recv(65536):
                     pass
     assert "server.hot_restart_epoch" in parent.stats()
+
+
+FULL_SHARED_MEMORY = 'mount -t tmpfs -o size=4k tmpfs /dev/shm && head -c 4096 /dev/zero >/dev/shm/full && exec "$0" "$@"'
+
+
+@needs_own_mounts
+def test_full_shared_memory_ends_a_first_start(base_id, tmp_path):
+    file = tmp_path / "baton.yaml"
+    file.write_text(json.dumps(bootstrap([])))
+    done = subprocess.run(["unshare", "-m", "bash", "-c", FULL_SHARED_MEMORY, BINARY, "-c", str(file), "--base-id", str(base_id),
+                           "--log-path", os.devnull], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("baton: shared memory: ") and done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr
+
+
+@needs_own_mounts
+def test_full_shared_memory_does_not_stop_a_child_whose_region_has_another_layout(parent, tmp_path):
+    log = tmp_path / "child.log"
+    with open(log, "wb") as out:
+        child = subprocess.Popen(["unshare", "-m", "bash", "-c", FULL_SHARED_MEMORY, BINARY, "-c", str(parent.config_file), "--base-id",
+                                  str(parent.base_id), "--restart-epoch", "1", "--concurrency", "1", "--max-stats", "30000",
+                                  "--probation-time-s", "600"], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_for(lambda: "phase COMMITTED" in log.read_text(), "the take-over")
+        assert request(parent.web).status == 200
+    finally:
+        child.kill()
+        child.wait()
+    wait_for(lambda: "ROLLBACK" in parent.output(), "the rollback")
