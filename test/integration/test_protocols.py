@@ -2,7 +2,6 @@
 import os
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 
@@ -172,10 +171,11 @@ def test_connect_is_ended_to_tcp(baton, tcp_server):
 def test_a_grpc_error_is_a_grpc_status(baton):
     """Nobody answers upstream: a gRPC client must get trailers with a status, not a 503."""
     process = baton(bootstrap([listener("web", http_filter(forward_all("gone")))], [cluster("gone", 1, typed_extension_protocol_options=H2)]))
+    # Without a body: curl 7.88 gives up on a stream whose answer is complete before it has sent all of its request.
     out = subprocess.run(
         ["curl", "-sS", "-i", "--http2-prior-knowledge", "-H", "content-type: application/grpc", "-H", "te: trailers",
-         "--data-binary", "@-", f"http://127.0.0.1:{process.port('web')}/service/method"],
-        input=struct.pack(">BI", 0, 0), capture_output=True, timeout=DEADLINE).stdout.decode()
+         "-X", "POST", f"http://127.0.0.1:{process.port('web')}/service/method"],
+        capture_output=True, timeout=DEADLINE).stdout.decode()
     assert out.startswith("HTTP/2 200")
     assert "grpc-status: 14" in out
 
