@@ -21,6 +21,7 @@ struct ServerState {
 };
 
 class ShadowSet;
+class UpstreamFlushes;
 
 struct WorkerContext {
   event::Loop& loop;
@@ -29,7 +30,9 @@ struct WorkerContext {
   base::Random& random;
   const ServerState& server;
   http::DateCache dates{loop.clock()};
-  std::shared_ptr<ShadowSet> shadows;  // copies of requests that are under way; made when first needed
+  // Made when first needed.
+  std::shared_ptr<ShadowSet> shadows;                 // copies of requests that are under way
+  std::shared_ptr<UpstreamFlushes> upstream_flushes;  // upstream connections whose sessions are over
 };
 
 }  // namespace baton::proxy

@@ -1,5 +1,6 @@
 #include "source/proxy/tcp/tcp_session.h"
 
+#include "source/proxy/tcp/upstream_flush.h"
 #include "source/upstream/hash.h"
 
 namespace baton::proxy {
@@ -251,8 +252,15 @@ void TcpSession::finish(CloseType downstream, CloseType upstream) {
     cluster_->info().stats.upstream_cx_rx_bytes_total.add(sent_);
     relay_->stop(upstream == CloseType::kReset);
   }
-  if (upstream_) upstream_->close(upstream);
-  letUpstreamGo();
+  if (upstream == CloseType::kFlush && upstream_ && upstream_->state() == network::Connection::State::kOpen &&
+      upstream_->writeEnded() && upstream_->unsentBytes() > 0) {
+    // The client has sent all it had to send and is gone; the upstream shall have it, however slowly it takes it.
+    counted_by_cluster_ = false;
+    UpstreamFlush::start(worker_, proxy_, std::move(upstream_), *cluster_, host_);
+  } else {
+    if (upstream_) upstream_->close(upstream);
+    letUpstreamGo();
+  }
   log();
   if (relay_) {
     owner_.sessionEnded();

@@ -89,6 +89,7 @@ class FakeCluster final : public upstream::WorkerCluster, public upstream::Pendi
   int failures = 0;  // of the next attempts
   bool never_answers = false;
   bool wrapped = false;
+  network::Connection* last = nullptr;  // as long as the session has it
   int attempts = 0;
   int cancelled = 0;
   int open = 0;
@@ -112,6 +113,7 @@ class FakeCluster final : public upstream::WorkerCluster, public upstream::Pendi
     auto transport =
         wrapped ? std::unique_ptr<network::Transport>(std::make_unique<Wrapped>()) : network::makePlainTransport();
     connection_ = std::make_unique<network::Connection>(loop_, std::move(transport), network::ConnectionSettings{});
+    last = connection_.get();
     connection_->setHandler(handler_);
     handler_.connected = false;
     connection_->connect(host->address, milliseconds(0));
@@ -296,6 +298,35 @@ TEST_P(TcpSessionTest, ASlowServerStopsTheClient) {
   EXPECT_LT(sent, 100u << 20);
   ASSERT_TRUE(loop.runUntil([&] { return server->received().size() >= sent; }));
   EXPECT_EQ(server->received().size(), sent);
+}
+
+TEST_P(TcpSessionTest, WhatAClientSentBeforeItLeftReachesASlowServer) {
+  start();
+  Peer client = connect();
+  auto server = accepted();
+  ASSERT_TRUE(server);
+  // The server has no more to say, and does not read for now.
+  server->endWrite();
+  ASSERT_TRUE(client.endedWithin(loop));
+  size_t sent = 0;
+  const std::string piece(4096, 's');
+  const auto more = [&] { return GetParam() ? sent < (1u << 20) : cluster.last->unsentBytes() == 0; };
+  while (more()) {
+    sent += client.send(piece);
+    loop.runOnce();
+  }
+  client.endWrite();
+  if (!GetParam()) {
+    ASSERT_TRUE(untilOver());
+    EXPECT_EQ(counter("upstream_flush_total"), 1u);
+    EXPECT_EQ(store->findGauge("tcp.edge.upstream_flush_active").value_or(0), 1);
+    EXPECT_EQ(cluster.open, 1);
+  }
+  ASSERT_TRUE(loop.runUntil([&] { return server->received().size() >= sent && server->ended(); }));
+  EXPECT_EQ(server->received().size(), sent);
+  EXPECT_FALSE(server->wasReset());
+  ASSERT_TRUE(loop.runUntil([&] { return cluster.open == 0 && listener->connections() == 0; }));
+  EXPECT_EQ(store->findGauge("tcp.edge.upstream_flush_active").value_or(0), 0);
 }
 
 TEST_P(TcpSessionTest, TheServerMayEndFirst) {
