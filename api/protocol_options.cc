@@ -32,8 +32,7 @@ const MessageDescription& describe(const HttpProtocolOptions*) {
               "What happens to a request with an underscore in a header name (Envoy: ALLOW)."),
           field<&HttpProtocolOptions::max_requests_per_connection>(
               "max_requests_per_connection",
-              "A connection is drained after this many requests; 10000 downstream and unlimited upstream when not set; "
-              "0 is unlimited."),
+              "A connection is drained after this many requests; unlimited when not set or 0."),
           unsupported("max_connection_duration_jitter", "jitter of connection durations"),
       });
   return description;

@@ -108,6 +108,29 @@ def test_nghttp_and_h2load_finish_all_streams(edge):
     assert "1000 succeeded, 0 failed, 0 errored, 0 timeout" in out
 
 
+def resident_kib(process):
+    with open(f"/proc/{process.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_a_hundred_thousand_streams_of_one_connection_leave_no_memory_behind(baton):
+    """A thousand at a time. What the first connection needed is enough for the next, longer one."""
+    routes = [{"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}]
+    process = baton(bootstrap([listener("web", http_filter(
+        routes, http2_protocol_options={"max_concurrent_streams": 1000}))], []))
+
+    def load(streams):
+        out = subprocess.run(["h2load", "-n", str(streams), "-c", "1", "-m", "1000", f"http://127.0.0.1:{process.port('web')}/"],
+                             capture_output=True, text=True, timeout=5 * DEADLINE).stdout
+        assert f"{streams} succeeded, 0 failed, 0 errored, 0 timeout" in out
+        return resident_kib(process)
+
+    warm = load(20_000)
+    assert load(100_000) < warm + 2048
+    wait_for(lambda: process.stat("http.test.downstream_rq_active") == 0, "the streams to be over")
+    assert process.stat("http.test.downstream_rq_total") == 120_000
+
+
 def websocket_server(connection):
     data = b""
     while b"\r\n\r\n" not in data:

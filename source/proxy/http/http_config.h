@@ -63,7 +63,7 @@ struct HttpConfig {
 
   std::chrono::milliseconds http1_idle_timeout{60'000};
   std::chrono::milliseconds http2_idle_timeout{3'600'000};
-  uint32_t max_requests_per_connection = 10'000;  // 0: unlimited
+  uint32_t max_requests_per_connection = 0;  // 0: unlimited
 
   http::Http1Settings http1;
   http::Http2Settings http2;
