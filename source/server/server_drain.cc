@@ -88,7 +88,8 @@ void Server::drainListeners(bool graceful, bool inbound_only, bool skip_exit, co
   for (const std::string& name : names) listener_drains_.at(name).own().start(strategy, time);
   stats_->listeners_draining.set(std::count_if(listener_drains_.begin(), listener_drains_.end(),
                                                [](auto& entry) { return entry.second.own().draining(); }));
-  workers_->postToEach([](Worker& worker) { worker.announceDrain(); });
+  // Before the answer: who connects after it is new to a draining listener, not idle on one that begins to drain.
+  workers_->onEach([](Worker& worker) { worker.announceDrain(); });
   if (skip_exit) return;
   // They accept until the ramp has reached everybody: whoever still comes is served and told to go.
   closings_.push_back(std::make_unique<event::Timer>(main_loop_.loop(), [this, names] { closeListeners(names); }));
