@@ -186,8 +186,18 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 
 class ThreadingServer(http.server.ThreadingHTTPServer):
+    """Serves from the start to end(), in a thread of its own. What the echo was asked is in `requests`."""
     daemon_threads = True
     request_queue_size = 1024
+
+    def __init__(self, handler=Echo, port=0):
+        super().__init__(("127.0.0.1", port), handler)
+        self.requests = []
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request, address):
         pass
@@ -199,16 +209,12 @@ def upstream():
     servers = []
 
     def start(handler=Echo, port=0):
-        server = ThreadingServer(("127.0.0.1", port), handler)
-        server.requests = []
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        servers.append(server)
-        return server
+        servers.append(ThreadingServer(handler, port))
+        return servers[-1]
 
     yield start
     for server in servers:
-        server.shutdown()
-        server.server_close()
+        server.end()
 
 
 def free_port():

@@ -1,5 +1,4 @@
 """The admin interface of the real binary: each endpoint and its parameters, what needs POST, and hostile input."""
-import http.client
 import json
 import re
 import socket
@@ -26,13 +25,9 @@ def admin(baton, upstream, certificate):
 
 def call(admin, path, method="GET", body=None):
     """(status, headers, body)"""
-    connection = http.client.HTTPConnection(*admin.admin_address, timeout=DEADLINE)
-    try:
-        connection.request(method, path, body=body)
-        response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode()
-    finally:
-        connection.close()
+    host, port = admin.admin_address
+    response = request(port, path, method, body, host=host)
+    return response.status, response.headers, response.body.decode()
 
 
 @pytest.mark.parametrize("path, expected", [

@@ -3,11 +3,10 @@
 Each case is sent on a connection of its own, followed by a smuggled request where it could hide one. A refused request
 ends its connection, so nothing that follows it is ever read as a request.
 """
-import threading
 
 import pytest
 
-from conftest import Baton, Echo, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, raw, wait_for
+from conftest import Baton, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, raw, wait_for
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -282,9 +281,7 @@ class Whole:
     """One Baton and one upstream for the whole table."""
 
     def __init__(self, directory, **fields):
-        self.upstream = ThreadingServer(("127.0.0.1", 0), Echo)
-        self.upstream.requests = []
-        threading.Thread(target=self.upstream.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.upstream = ThreadingServer()
         config = bootstrap([listener("web", http_filter(forward_all("one"), **fields))],
                            [cluster("one", self.upstream.server_address[1])])
         self.baton = Baton(directory, config)
@@ -293,8 +290,7 @@ class Whole:
 
     def end(self):
         self.baton.end()
-        self.upstream.shutdown()
-        self.upstream.server_close()
+        self.upstream.end()
         assert self.baton.process.returncode == 0, self.baton.output()[-3000:]
 
 

@@ -33,31 +33,32 @@ def start(baton, upstream, options):
                            [cluster("one", upstream().server_address[1])]))
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_ends_the_connection_and_is_counted(baton, upstream, flood):
-    data, counter, _ = FLOODS[flood]
-    process = start(baton, upstream, {})
+def flooded(process, flood):
     client = Client(process.port("web"), False)
     if flood == "WINDOW_UPDATE":  # Its limit is a multiple of the DATA frames that were sent.
         client.send(get())
         client.answered()
-    client.send(data)
-    assert struct.unpack(">I", client.until(GOAWAY)[3][4:8])[0] == CALM
-    assert sum(value for name, value in process.stats().items() if name.endswith(counter)) == 1
+    client.send(FLOODS[flood][0])
+    return client
+
+
+def counted(process, flood):
+    return sum(value for name, value in process.stats().items() if name.endswith(FLOODS[flood][1]))
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_ends_the_connection_and_is_counted(baton, upstream, flood):
+    process = start(baton, upstream, {})
+    assert struct.unpack(">I", flooded(process, flood).until(GOAWAY)[3][4:8])[0] == CALM
+    assert counted(process, flood) == 1
     Client(process.port("web"), False).is_alive()
 
 
 @pytest.mark.parametrize("flood", ["empty DATA", "PRIORITY", "WINDOW_UPDATE", "SETTINGS", "rapid reset"])
 def test_the_same_frames_pass_when_the_limit_is_raised(baton, upstream, flood):
-    data, counter, options = FLOODS[flood]
-    process = start(baton, upstream, options)
-    client = Client(process.port("web"), False)
-    if flood == "WINDOW_UPDATE":  # Its limit is a multiple of the DATA frames that were sent.
-        client.send(get())
-        client.answered()
-    client.send(data)
-    client.is_alive()
-    assert sum(value for name, value in process.stats().items() if name.endswith(counter)) == 0
+    process = start(baton, upstream, FLOODS[flood][2])
+    flooded(process, flood).is_alive()
+    assert counted(process, flood) == 0
 
 
 def test_a_continuation_flood_ends_the_connection_and_is_counted(baton, upstream):

@@ -1,10 +1,9 @@
 """HTTP/2 by RFC 9113 and RFC 7541, section by section: a client that can send any frame against the real binary."""
 import struct
-import threading
 
 import pytest
 
-from conftest import Baton, Echo, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, tls_context
+from conftest import Baton, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, tls_context
 from http2_client import (ACK, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM,
                           FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE,
                           MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, PADDED, PING, PREFACE, PRIORITISED, PRIORITY,
@@ -14,17 +13,14 @@ from http2_client import (ACK, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUS
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory, certificate):
-    server = ThreadingServer(("127.0.0.1", 0), Echo)
-    server.requests = []
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    server = ThreadingServer()
     process = Baton(tmp_path_factory.mktemp("edge"), bootstrap([
         listener("plain", http_filter(forward_all("one"))),
         listener("tls", http_filter(forward_all("one")), tls=tls_context(certificate, alpn_protocols=["h2"])),
     ], [cluster("one", server.server_address[1])])).wait_ready()
     yield {False: process.port("plain"), True: process.port("tls")}
     process.end()
-    server.shutdown()
-    server.server_close()
+    server.end()
 
 
 @pytest.fixture(params=[False, True], ids=["h2c", "tls"])

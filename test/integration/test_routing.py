@@ -1,5 +1,4 @@
 """Routing through the real binary: one Baton with many virtual hosts, each a case; upstreams name themselves."""
-import threading
 
 import pytest
 
@@ -134,11 +133,7 @@ class Routing:
     def __init__(self, directory):
         self.servers = {}
         for name in NAMES:
-            handler = type(name, (Echo,), {"server_name": name})
-            server = ThreadingServer(("127.0.0.1", 0), handler)
-            server.requests = []
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-            self.servers[name] = server
+            self.servers[name] = ThreadingServer(type(name, (Echo,), {"server_name": name}))
         web = http_filter([])
         web["typed_config"]["route_config"] = {
             "virtual_hosts": HOSTS, "request_headers_to_add": [header("x-order", "table")],
@@ -158,8 +153,7 @@ class Routing:
     def end(self):
         self.baton.end()
         for server in self.servers.values():
-            server.shutdown()
-            server.server_close()
+            server.end()
         assert self.baton.process.returncode == 0, self.baton.output()[-3000:]
 
 
