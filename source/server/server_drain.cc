@@ -92,8 +92,13 @@ void Server::drainListeners(bool graceful, bool inbound_only, bool skip_exit, co
   workers_->onEach([](Worker& worker) { worker.announceDrain(); });
   if (skip_exit) return;
   // They accept until the ramp has reached everybody: whoever still comes is served and told to go.
-  closings_.push_back(std::make_unique<event::Timer>(main_loop_.loop(), [this, names] { closeListeners(names); }));
-  closings_.back()->arm(time);
+  // Calls of the admin interface run between two turns of the loop, when its time is still that of the last one: a
+  // timer armed now would fire that much too early.
+  main_loop_.loop().post([this, names, time] {
+    std::erase_if(closings_, [](const auto& closing) { return !closing->armed(); });
+    closings_.push_back(std::make_unique<event::Timer>(main_loop_.loop(), [this, names] { closeListeners(names); }));
+    closings_.back()->arm(time);
+  });
 }
 
 void Server::closeListeners(const std::set<std::string>& names) {

@@ -56,6 +56,19 @@ def test_a_graceful_drain_accepts_until_its_time_is_over(process):
     assert server.stat("listener_manager.listener_stopped") == 1
 
 
+def test_a_drain_is_as_long_for_who_kept_the_admin_connection_waiting(process):
+    server = process("--drain-strategy", "immediate")
+    port = server.port("web")
+    client = http.client.HTTPConnection(*server.admin_address, timeout=DEADLINE)
+    client.connect()
+    time.sleep(0.4)  # the main thread's loop sleeps, and its time stands still
+    before = time.monotonic()
+    client.request("POST", "/drain_listeners?graceful&time=1")
+    client.getresponse().read()
+    wait_for(lambda: not accepts(port), "the listener to close")
+    assert time.monotonic() - before >= 1
+
+
 def test_with_skip_exit_listeners_stay_open(process):
     server = process()
     port = server.port("web")
