@@ -44,7 +44,7 @@ base::Result<std::shared_ptr<const api::Bootstrap>> Configuration::load(const Op
 base::Result<std::unique_ptr<Configuration>> Configuration::build(std::shared_ptr<const api::Bootstrap> bootstrap,
                                                                   const Options& options, event::Loop& loop,
                                                                   stats::Store& store, bool validate_only) {
-  std::unique_ptr<Configuration> built(new Configuration(std::move(bootstrap), loop.clock()));
+  std::unique_ptr<Configuration> built(new Configuration(std::move(bootstrap), loop.clock(), store));
   if (auto runtime = built->buildRuntime(); !runtime) return runtime.error();
   access_log::LogFiles::Settings log_settings;
   log_settings.flush_interval = options.file_flush_interval;
@@ -62,14 +62,25 @@ base::Result<std::unique_ptr<Configuration>> Configuration::build(std::shared_pt
 
 base::Result<void> Configuration::buildRuntime() {
   auto runtime = http::buildRuntime(bootstrap_->layered_runtime.value_or(api::LayeredRuntime{}), runtime_overrides_);
-  if (!runtime) return runtime.error();
+  if (!runtime) {
+    runtime_stats_.refused();
+    return runtime.error();
+  }
+  runtime_stats_.loaded(*runtime, !runtime_overrides_.empty());
   runtime_.set(std::make_shared<const base::Runtime>(std::move(*runtime)));
   return {};
 }
 
 base::Result<void> Configuration::overrideRuntime(const std::map<std::string, std::string>& values) {
   const auto before = runtime_overrides_;
-  for (const auto& [key, value] : values) runtime_overrides_[key] = value;
+  for (const auto& [key, value] : values) {
+    // An empty value takes the override away.
+    if (value.empty()) {
+      runtime_overrides_.erase(key);
+    } else {
+      runtime_overrides_[key] = value;
+    }
+  }
   auto built = buildRuntime();
   if (!built) runtime_overrides_ = before;
   return built;

@@ -17,6 +17,7 @@
 #include "source/event/loop.h"
 #include "source/network/listener_config.h"
 #include "source/server/options.h"
+#include "source/server/runtime_stats.h"
 #include "source/stats/store.h"
 #include "source/tls/certificate.h"
 #include "source/tls/ticket_keys.h"
@@ -65,14 +66,15 @@ class Configuration {
   base::Result<void> overrideRuntime(const std::map<std::string, std::string>& values);
 
  private:
-  Configuration(std::shared_ptr<const api::Bootstrap> bootstrap, const base::Clock& clock)
-      : bootstrap_(std::move(bootstrap)), ticket_keys_(clock) {}
+  Configuration(std::shared_ptr<const api::Bootstrap> bootstrap, const base::Clock& clock, stats::Store& store)
+      : bootstrap_(std::move(bootstrap)), runtime_stats_(store), ticket_keys_(clock) {}
 
   base::Result<void> buildRuntime();
   base::Result<void> buildListeners(const Options& options, stats::Store& store);
 
   std::shared_ptr<const api::Bootstrap> bootstrap_;
   RuntimeHolder runtime_;
+  RuntimeStats runtime_stats_;
   std::map<std::string, std::string> runtime_overrides_;
   std::unique_ptr<access_log::LogFiles> log_files_;
   tls::TicketKeyStore ticket_keys_;
