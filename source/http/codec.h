@@ -171,6 +171,9 @@ class Codec {
   // Second step: HTTP/2 sends the final GOAWAY; later streams are refused.
   virtual void goAway() = 0;
   virtual size_t activeStreams() const = 0;
+  // The peer has said that it sends no more, and nothing that it sent is unread: the connection can be closed without
+  // waiting for the peer, for nothing will come that the kernel would answer with a reset.
+  virtual bool peerIsDone() const { return false; }
   // Why dispatch() gave kProtocolError: static text, e.g. "http2.inbound_empty_frames_flood".
   virtual std::string_view errorDetails() const = 0;
 };

@@ -77,8 +77,13 @@ void Listener::onReady(uint32_t) {
 }
 
 void Listener::acceptSome() {
+  // An accept(2) that finds nothing costs about as much as one that finds something, so the queue is emptied only while
+  // connections come in bursts. Otherwise the next turn takes what else is there.
+  const bool burst = loop_.turn() == last_accept_turn_ + 1;
+  last_accept_turn_ = loop_.turn();
+  const uint32_t most = burst ? config_->accepts_per_event : 1;
   uint32_t count = 0;
-  while (count < config_->accepts_per_event && wanted_) {
+  while (count < most && wanted_) {
     sockaddr_storage peer;
     socklen_t length = sizeof(peer);
     Fd fd(accept_(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));

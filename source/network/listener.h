@@ -92,6 +92,7 @@ class Listener final : private event::Watch::Handler {
   event::Timer retry_;  // after the process ran out of descriptors or memory
   std::chrono::milliseconds retry_delay_{0};
   bool wanted_ = false;
+  uint64_t last_accept_turn_ = 0;
   bool exhaustion_logged_ = false;
   stats::Counter worker_cx_total_;
   stats::Gauge worker_cx_active_;

@@ -52,7 +52,7 @@ void Http1ServerCodec::beginStream() {
   head_bytes_received_ = bytes_received_ = 0;
   writer_.resetCounts();
   pauses_ = 0;
-  http_10_ = head_request_ = connect_ = upgrade_ = false;
+  http_10_ = head_request_ = connect_ = upgrade_ = last_request_ = false;
   keep_alive_ = true;
   response_begun_ = response_ended_ = false;
   receiver_ = &handler_.onNewStream(*this);
@@ -92,6 +92,7 @@ void Http1ServerCodec::requestBegins(const HeadFacts& facts) {
   upgrade_ = facts.upgrade;
   // RFC 9112 9.3.
   keep_alive_ = !facts.connection_close && (!facts.http_10 || facts.connection_keep_alive);
+  last_request_ = !keep_alive_;
   if (facts.chunked) {
     input_ = Input::kBody;
     body_.beginChunked();
@@ -214,6 +215,8 @@ void Http1ServerCodec::endResponse(bool complete) {
   const bool refused_tunnel = request_complete && (connect_ || upgrade_);
   // What follows a refused CONNECT may be meant for the tunnel: it can't be taken for a request.
   const bool goes_on = complete && request_complete && keep_alive_ && !connect_ && (!input_ended_ || bytes_wait_);
+  // What a tunnel's client sends may cross its refusal.
+  peer_done_ = request_complete && last_request_ && !refused_tunnel && !bytes_wait_;
   StreamReceiver* receiver = forgetStream();
   input_ = goes_on ? Input::kHead : Input::kIgnored;
   if (refused_tunnel) receiver->onData({}, true);

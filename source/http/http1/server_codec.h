@@ -34,6 +34,7 @@ class Http1ServerCodec final : public Codec, private StreamSender {
   void noticeOfDrain() override { draining_ = true; }
   void goAway() override { draining_ = true; }
   size_t activeStreams() const override { return receiver_ != nullptr ? 1 : 0; }
+  bool peerIsDone() const override { return peer_done_; }
   std::string_view errorDetails() const override { return detailsOf(error_); }
 
  private:
@@ -89,12 +90,14 @@ class Http1ServerCodec final : public Codec, private StreamSender {
   bool head_request_ = false;
   bool connect_ = false;
   bool upgrade_ = false;
-  bool keep_alive_ = true;  // false as well when the response said that the connection closes
+  bool last_request_ = false;  // the client said that it sends no other
+  bool keep_alive_ = true;     // false as well when the response said that the connection closes
   bool response_begun_ = false;
   bool response_ended_ = false;
   // Of the connection.
   bool draining_ = false;
   bool must_close_ = false;
+  bool peer_done_ = false;
   bool input_ended_ = false;
   bool above_high_watermark_ = false;
   bool dispatching_ = false;

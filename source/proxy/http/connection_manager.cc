@@ -276,7 +276,7 @@ void ConnectionManager::atEndOfTurn() {
   closed_by_us_ = true;
   // What is still open has lost its peer; the last words of the codec are written already.
   if (protocol_error_) failStreams(codec_->errorDetails());
-  const bool linger = config_->api.delayed_close_timeout.count() > 0;
+  const bool linger = config_->api.delayed_close_timeout.count() > 0 && (codec_ == nullptr || !codec_->peerIsDone());
   connection_.close(linger ? network::CloseType::kFlushAndLinger : network::CloseType::kFlush);
 }
 

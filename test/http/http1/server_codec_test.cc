@@ -474,6 +474,30 @@ TEST(Http1ServerCodec, AClosedConnectionResetsTheStream) {
   EXPECT_EQ(server.closes, 0);
 }
 
+TEST(Http1ServerCodec, OnlyAClientThatSaidCloseAndSentNothingMoreIsDone) {
+  struct Row {
+    std::string name;
+    std::string bytes;
+    bool done;
+  };
+  const Row rows[] = {
+      {"says close", request("GET", "Connection: close\r\n"), true},
+      {"an old client", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", true},
+      {"an old client that keeps its connection", "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", false},
+      {"says nothing", std::string(kGet), false},
+      {"sends more behind its last request", request("GET", "Connection: close\r\n") + "more", false},
+      {"has not sent its body", request("POST", "Connection: close\r\nContent-Length: 3\r\n", "ab"), false},
+      {"asked for a tunnel", request("GET", "Connection: close, upgrade\r\nUpgrade: websocket\r\n"), false},
+  };
+  for (const Row& row : rows) {
+    ManualServer server(http10());
+    server.feed(row.bytes);
+    server.codec.noticeOfDrain();
+    server.answer(server.last(), 200, "x");
+    EXPECT_EQ(server.codec.peerIsDone(), row.done) << row.name;
+  }
+}
+
 TEST(Http1ServerCodec, AResetClosesWithoutACallback) {
   ManualServer server;
   server.feed(kGet);
