@@ -1,14 +1,16 @@
-// An HTTP/2 client: node http2_client.js URL CERTIFICATE|- SCENARIO [PATH]. Prints what it saw as JSON.
+// An HTTP/2 client: node http2_client.js URL CERTIFICATE|- SCENARIO PATH SCENARIO PATH... Plays one after the other on
+// one connection, and prints what it saw as a list in JSON.
 'use strict';
 
 const fs = require('fs');
 const http2 = require('http2');
 
-const [url, certificate, scenario, path] = process.argv.slice(2);
+const [url, certificate, ...plays] = process.argv.slice(2);
 // Room for what is sent at once; with more than that Node.js refuses its own streams.
 const options = { maxSessionMemory: 100 };
 const session = http2.connect(url, certificate === '-' ? options : { ...options, ca: fs.readFileSync(certificate) });
 let pushed = 0;
+let path;
 session.on('stream', () => ++pushed);
 session.on('error', () => {});
 
@@ -57,6 +59,13 @@ const scenarios = {
   },
 };
 
-scenarios[scenario]().then((seen) => {
+async function play() {
+  const seen = [];
+  while (plays.length) {
+    const scenario = plays.shift();
+    path = plays.shift();
+    seen.push(await scenarios[scenario]());
+  }
   process.stdout.write(JSON.stringify(seen) + '\n', () => process.exit(0));
-});
+}
+play();

@@ -57,6 +57,7 @@ const pages = {
 };
 
 const server = http.createServer((request, response) => pages[request.url.split('?')[0]](request, response));
+server.keepAliveTimeout = 0; // connections are closed only where a test says so
 server.on('connection', (socket) => (socket.number = ++connections));
 server.on('checkContinue', (request, response) => {
   say('continue asked');
