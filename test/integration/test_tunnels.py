@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from conftest import DEADLINE, H2, bootstrap, cluster, http_filter, listener, wait_for
-from http2_client import (DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, RST_STREAM, Client, frame, literal,
-                          settings, window)
+from conftest import DEADLINE, H2, bootstrap, cluster, http_filter, listener, raw, wait_for
+from http2_client import (DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, RST_STREAM, Client,
+                          frame, literal, settings, window)
 from peers import NodeServer
 
 STATIC_STATUSES = {0x88: 200, 0x89: 204, 0x8a: 206, 0x8b: 304, 0x8c: 400, 0x8d: 404, 0x8e: 500}
@@ -336,3 +336,38 @@ def test_requests_beside_tunnels_share_their_connection(terminator):
     one.end()
     assert one.receive() == b"0 bytes"
     one.close()
+
+
+# --- What is no CONNECT (RFC 9113 8.5, RFC 8441 4) ---
+
+EXTENDED = {b":method": b"CONNECT", b":protocol": b"websocket", b":scheme": b"http", b":path": b"/", b":authority": b"a:80"}
+
+
+@pytest.mark.parametrize("allowed, request_fields", [
+    (False, EXTENDED),
+    (True, {**EXTENDED, b":scheme": None}),
+    (True, {**EXTENDED, b":path": None}),
+    (True, {**EXTENDED, b":method": b"GET"}),
+    (True, {b":method": b"CONNECT", b":authority": b"a:80", b":path": b"/"}),
+    (True, {b":method": b"CONNECT", b":authority": b"a:80", b":scheme": b"http"}),
+    (True, {b":method": b"CONNECT"}),
+], ids=["extended, not offered", "extended without :scheme", "extended without :path", ":protocol of a GET", "plain with :path",
+        "plain with :scheme", "without :authority"])
+def test_a_malformed_connect_ends_its_stream(baton, allowed, request_fields):
+    process = baton(bootstrap([listener("web", http_filter(
+        [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}],
+        upgrade_configs=[{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
+        http2_protocol_options={"allow_connect": allowed}))]))
+    client = Client(process.port("web"), False)
+    block = b"".join(literal(name, value) for name, value in request_fields.items() if value)
+    client.send(frame(HEADERS, END_HEADERS, 1, block))
+    assert client.until(RST_STREAM)[2:] == (1, struct.pack(">I", PROTOCOL_ERROR))
+    client.is_alive()
+    client.socket.close()
+
+
+@pytest.mark.parametrize("line", ["CONNECT / HTTP/1.1", "CONNECT target HTTP/1.1", "CONNECT http://target:80/ HTTP/1.1",
+                                  "CONNECT target:99999 HTTP/1.1"])
+def test_connect_needs_a_name_and_a_port(terminator, line):
+    answer = raw(terminator.port("web"), f"{line}\r\nhost: target:80\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400 ")
