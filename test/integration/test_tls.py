@@ -42,7 +42,8 @@ class Edge:
         self.listeners = []
         self.add_listeners()
         os.environ["BATON_TEST_CHAIN"], os.environ["BATON_TEST_KEY"] = self.server.pem, self.server.key_pem
-        self.process = Baton(folder, bootstrap(self.listeners, [cluster("echo", self.upstream.server_address[1])]))
+        self.process = Baton(folder, bootstrap(self.listeners, [cluster("echo", self.upstream.server_address[1])]),
+                             "--file-flush-interval-msec", 10)
         del os.environ["BATON_TEST_CHAIN"], os.environ["BATON_TEST_KEY"]
         self.process.wait_ready()
         statuses = json.loads(self.process.admin("/listeners?format=json"))["listener_statuses"]
