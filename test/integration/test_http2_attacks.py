@@ -3,9 +3,9 @@ import struct
 
 import pytest
 
-from conftest import bootstrap, cluster, forward_all, http_filter, listener
-from http2_client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, Client, fields, frame,
-                          get, post, priority, settings, window)
+from conftest import bootstrap, cluster, forward_all, http_filter, listener, wait_for
+from http2_client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, RST_STREAM,
+                          Client, fields, frame, get, post, priority, settings, window)
 
 CALM = 11
 MANY = 1_000_000
@@ -23,7 +23,8 @@ FLOODS = {
     "WINDOW_UPDATE": (window(0, 1) * 200, "http2.inbound_window_update_frames_flood",
                       {"max_inbound_window_update_frames_per_data_frame_sent": MANY}),
     "MadeYouReset": (b"".join(post(2 * n + 1) + window(2 * n + 1, 0x7FFFFFFF) for n in range(600)), "http2.glitches_flood",
-                     {"max_glitches": MANY}),
+                     {"max_glitches": MANY, "premature_reset_burst": MANY, "premature_reset_total_stream_count": MANY,
+                      "max_concurrent_streams": 1000}),
     "SETTINGS": (settings() * 500, "http2.glitches_flood", {"max_glitches": MANY}),
 }
 
@@ -54,7 +55,7 @@ def test_a_flood_ends_the_connection_and_is_counted(baton, upstream, flood):
     Client(process.port("web"), False).is_alive()
 
 
-@pytest.mark.parametrize("flood", ["empty DATA", "PRIORITY", "WINDOW_UPDATE", "SETTINGS", "rapid reset"])
+@pytest.mark.parametrize("flood", FLOODS)
 def test_the_same_frames_pass_when_the_limit_is_raised(baton, upstream, flood):
     process = start(baton, upstream, FLOODS[flood][2])
     flooded(process, flood).is_alive()
@@ -76,3 +77,143 @@ def test_headers_over_the_limit_are_answered_with_431(baton, upstream):
     _, _, _, block = client.until(HEADERS)
     assert b"431" in block, block
     client.is_alive()
+
+
+def test_headers_under_a_raised_limit_are_answered(baton, upstream):
+    process = start_answering(baton, max_request_headers_kb=64, common_http_protocol_options={"max_headers_count": 200})
+    client = Client(process.port("web"), False)
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields(*((b"x%d" % n, b"y" * 20) for n in range(150)))))
+    client.answered()
+
+
+def start_answering(baton, **manager):
+    """Answers itself, so that no limit of an upstream's is in the way."""
+    page = [{"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "p" * 2000}}}]
+    return baton(bootstrap([listener("web", http_filter(page, **manager))]))
+
+
+# A field of 4,000 bytes that goes into the dynamic table once, and stands for itself in a byte from then on.
+PLANTED = bytes([0x40, 1]) + b"x" + b"\x7f\xa1\x1e" + b"v" * 4000
+BOMB = fields() + PLANTED + b"\xbe" * 20
+
+
+def test_an_hpack_bomb_is_answered_with_431_and_costs_no_memory(baton):
+    process = start_answering(baton)
+    client = Client(process.port("web"), False)
+    for stream in range(1, 400, 2):
+        client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, BOMB if stream == 1 else fields() + b"\xbe" * 20))
+        _, _, _, block = client.until(HEADERS)
+        assert b"431" in block or stream > 1, block
+    client.is_alive()
+    assert process.stat("http2.header_overflow") + process.stat("http.test.downstream_rq_too_large") >= 200
+
+
+def test_the_same_block_passes_under_a_raised_limit(baton):
+    process = start_answering(baton, max_request_headers_kb=512)
+    client = Client(process.port("web"), False)
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, BOMB))
+    client.answered()
+
+
+def test_a_block_many_times_over_the_limit_ends_the_connection(baton):
+    process = start_answering(baton)
+    client = Client(process.port("web"), False)
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields() + PLANTED + b"\xbe" * 10_000))
+    client.refused([CALM], stream_errors=False)
+    Client(process.port("web"), False).is_alive()
+
+
+def test_a_ping_flood_that_reads_no_answer_is_ended_and_counted(baton):
+    process = start_answering(baton)
+    client = Client(process.port("web"), False)
+    client.send(frame(PING, 0, 0, b"12345678") * 1_000_000)
+    wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "the connection to be ended")
+    assert process.stat("http2.outbound_control_flood") + process.stat("http2.overhead_flood") == 1
+    client.socket.close()
+
+
+def test_pings_in_good_measure_are_answered(baton):
+    process = start_answering(baton)
+    client = Client(process.port("web"), False)
+    for _ in range(20):
+        client.send(frame(PING, 0, 0, b"12345678") * 100)
+        for _ in range(100):
+            client.until(PING)
+    client.is_alive()
+
+
+def test_a_client_that_opens_no_window_is_given_up_when_its_stream_has_idled(baton):
+    process = start_answering(baton, stream_idle_timeout="0.5s")
+    client = Client(process.port("web"), False, settings((INITIAL_WINDOW_SIZE, 0)))
+    client.send(get())
+    _, _, stream, _ = client.until(RST_STREAM)
+    assert stream == 1
+    assert process.stat("http2.tx_flush_timeout") + process.stat("http.test.downstream_rq_idle_timeout") == 1
+    client.is_alive()
+
+
+def test_a_window_that_opens_in_time_gets_the_rest(baton):
+    process = start_answering(baton, stream_idle_timeout="60s")
+    client = Client(process.port("web"), False, settings((INITIAL_WINDOW_SIZE, 0)))
+    client.send(get())
+    client.until(HEADERS)
+    client.is_alive()
+    client.send(window(1, 5000))
+    client.until(DATA, lambda flags, stream, payload: flags & END_STREAM)
+
+
+@pytest.mark.parametrize("part", [frame(HEADERS, END_STREAM, 1, fields()),
+                                  frame(HEADERS, END_STREAM | END_HEADERS, 1, fields())[:12]],
+                         ids=["no CONTINUATION", "a part of HEADERS"])
+def test_a_header_block_that_does_not_end_in_time_ends_the_connection(baton, part):
+    process = start_answering(baton, request_headers_timeout="0.5s")
+    client = Client(process.port("web"), False)
+    client.send(part)
+    while client.next():
+        pass
+    client.socket.close()
+    wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "the connection to be ended")
+    Client(process.port("web"), False).is_alive()
+
+
+# What would be another request, or another body, for an HTTP/1.1 server behind us.
+SMUGGLED = {
+    "CR LF in a value": get(1, (b"x", b"a\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n")),
+    "LF in a value": get(1, (b"x", b"a\nx-other: b")),
+    "NUL in a value": get(1, (b"x", b"a\0b")),
+    "CR LF in a name": get(1, (b"x\r\ny", b"a")),
+    "a colon in a name": get(1, (b"x:y", b"a")),
+    "a space in a name": get(1, (b"x y", b"a")),
+    "transfer-encoding": post(1, (b"transfer-encoding", b"chunked")) + frame(DATA, END_STREAM, 1, b"0\r\n\r\nGET /smuggled"),
+    "a longer body": post(1, (b"content-length", b"0")) + frame(DATA, END_STREAM, 1, b"GET /smuggled HTTP/1.1\r\n\r\n"),
+    "two lengths": post(1, (b"content-length", b"5"), (b"content-length", b"6")) + frame(DATA, END_STREAM, 1, b"hello"),
+    "a length that is none": post(1, (b"content-length", b"+5")) + frame(DATA, END_STREAM, 1, b"hello"),
+    "a space in the path": get(1, (b":path", b"/ HTTP/1.1\r\nx: y"), without=(b":path",)),
+    "CR LF in the method": get(method=b"GET / HTTP/1.1\r\nhost: a\r\n\r\nGET"),
+    "CR LF in the authority": get(1, (b":authority", b"a\r\nx: y"), without=(b":authority",)),
+    "a user in the authority": get(1, (b":authority", b"a@b"), without=(b":authority",)),
+    "host other than authority": get(1, (b"host", b"other")),
+    "keep-alive": get(1, (b"keep-alive", b"timeout=5")),
+    "proxy-connection": get(1, (b"proxy-connection", b"close")),
+    "upgrade": get(1, (b"upgrade", b"websocket")),
+}
+
+
+@pytest.mark.parametrize("case", SMUGGLED)
+def test_nothing_is_smuggled_into_http1(baton, tcp_server, case):
+    received = []
+
+    def record(connection):
+        while data := connection.recv(65536):
+            received.append(data)
+            if b"\r\n\r\n" in data:
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    process = baton(bootstrap([listener("web", http_filter(forward_all("one")))], [cluster("one", tcp_server(record))]))
+    client = Client(process.port("web"), False)
+    client.send(SMUGGLED[case])
+    found = client.next()
+    while found and found[0] not in (HEADERS, RST_STREAM, GOAWAY):
+        found = client.next()
+    if found and found[0] == HEADERS:
+        assert b"\x03400" in found[3] or b"400" in found[3], found
+    assert received == []
