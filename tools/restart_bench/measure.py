@@ -71,17 +71,6 @@ def kernel_counters():
     return found
 
 
-def memory_kib(pid):
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            for line in file:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
 def descriptors(pid):
     import os
 

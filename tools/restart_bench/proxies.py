@@ -85,6 +85,13 @@ BATON_HTTP = """
                           route: {cluster: backend, timeout: 0s}
 """
 
+# Listeners that every other generation has, for --vary.
+BATON_MORE = """
+    - name: more{number}
+      address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+      filter_chains:{chain}
+"""
+
 BATON_CONFIG = """
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: ADMIN}}
@@ -168,6 +175,7 @@ class Baton(Proxy):
 
     def __init__(self, directory, backend, echo, binaries, options):
         super().__init__(directory, backend, echo)
+        self.memory = []
         self.binaries = binaries
         self.options = options
         Baton.instances += 1
@@ -181,13 +189,23 @@ class Baton(Proxy):
                             ("BACKEND", self.backend), ("ECHO", self.echo), ("CERTIFICATE", self.certificate),
                             ("KEY", self.key)):
             config = config.replace(f": {word}}}", f": {value}}}")
-        with open(self.path("baton.yaml"), "w") as file:
-            file.write(config)
+        more = "".join(BATON_MORE.format(number=number, port=port, chain=chain) for number, port in enumerate(free_ports(3)))
+        self.configs = [config]
+        if options.vary:
+            self.configs.append(config.replace("\n  clusters:", more.rstrip() + "\n  clusters:"))
+
+    def config(self):
+        """The file of the next generation."""
+        number = self.restarts % len(self.configs)
+        path = self.path(f"baton{number}.yaml")
+        with open(path, "w") as file:
+            file.write(self.configs[number])
+        return path
 
     def command(self, epoch):
         options = self.options
         concurrency = options.concurrency[self.restarts % len(options.concurrency)]
-        return [self.binaries[self.restarts % len(self.binaries)], "-c", self.path("baton.yaml"), "--base-id",
+        return [self.binaries[self.restarts % len(self.binaries)], "-c", self.config(), "--base-id",
                 self.base_id, "--restart-epoch", str(epoch), "--concurrency", str(concurrency), "--drain-time-s",
                 str(options.drain_time), "--parent-shutdown-time-s", str(options.parent_shutdown_time),
                 "--probation-time-s", str(options.probation_time), *options.baton_option]
@@ -215,6 +233,7 @@ class Baton(Proxy):
             time.sleep(0.2)
         else:
             raise RuntimeError(f"no restart in 100 attempts: {child.detail}; see {self.path('baton.log')}")
+        self.memory.append([memory_kib(parent.pid), memory_kib(child.pid)])
         return {
             "pid": child.pid,
             "parent": parent.pid,
@@ -223,18 +242,30 @@ class Baton(Proxy):
             "commit": child.phases.get("COMMITTED"),
         }
 
-    def kill_child_soon(self, delay, with_signal):
-        """Starts a child and sends it a signal after a while; the parent must go on as if nothing had been."""
+    def disturb(self, chance):
+        """Begins a restart and kills or stops one of the two at a random moment. Returns what was done. Afterwards one
+        process serves: the child if it came far enough, else the parent, else a third that is started then."""
+        parent = self.current()[-1]
         child = Generation(self.command("auto"), self.log)
         self.generations.append(child)
-        time.sleep(delay)
-        if child.exited is None:
-            os.kill(child.pid, with_signal)
-        if with_signal == signal.SIGSTOP:
-            time.sleep(self.options.probation_time + 8)
-            if child.exited is None:
-                os.kill(child.pid, signal.SIGCONT)
-        return child
+        time.sleep(chance.uniform(0, self.options.probation_time + 0.3))
+        name, victim = chance.choice([("parent", parent), ("child", child)])
+        how = chance.choice([signal.SIGKILL, signal.SIGSTOP])
+        if victim.exited is not None:
+            return f"{name} had ended"
+        serves_alone = name == "child" and "CONFIRMED" in child.phases
+        if how == signal.SIGKILL and serves_alone:
+            return "the child served already"  # a service's death and no restart's
+        os.kill(victim.pid, how)
+        if how == signal.SIGSTOP:
+            time.sleep(chance.uniform(0.1, 1.5 if serves_alone else 8))
+            if victim.exited is None:
+                os.kill(victim.pid, signal.SIGCONT)
+        wait_until(lambda: child.exited is not None or "CONFIRMED" in child.phases, 90, "the restart to be settled")
+        if victim is parent and how == signal.SIGKILL and child.exited is not None:
+            self.start()  # it died before the child had its sockets
+            return "SIGKILL to the parent, alone"
+        return f"{how.name} to the {name}"
 
     def kill_drainer(self):
         """SIGKILL to the oldest generation that drains, if there is one."""
@@ -299,6 +330,41 @@ class ClosingBaton(Baton):
 
     def command(self, epoch):
         return super().command(epoch) + ["--drain-strategy", "immediate"]
+
+
+class BlueGreen(Baton):
+    """No hot restart: two of them under two base ids share the ports (SO_REUSEPORT); when the new one accepts, the old one
+    is told to end and drains."""
+
+    name = "baton, blue/green"
+
+    def command(self, epoch):
+        command = super().command(0)
+        command[command.index("--base-id") + 1] = str(int(self.base_id) + 50_000 * (1 + self.restarts % 1000))
+        return command + ["--sigterm-drain-time-s", str(self.options.drain_time)]
+
+    def config(self):
+        # Each has an admin port of its own.
+        path = super().config()
+        with open(path) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace(f"port_value: {self.admin}}}", "port_value: 0}", 1))
+        return path
+
+    def restart(self):
+        wait_until(lambda: len(self.current()) < self.options.max_generations, 120, "an old process to end")
+        self.restarts += 1
+        old = self.current()[-1]
+        spawned = time.time()
+        self.start()
+        new = self.current()[-1]
+        os.kill(old.pid, signal.SIGTERM)
+        return {"pid": new.pid, "parent": old.pid, "spawned": spawned, "ready": new.phases.get("LISTENING"),
+                "commit": time.time()}
+
+    def counters(self):
+        return {}  # of two sets, neither is the whole
 
 
 NGINX_CONFIG = """
@@ -459,6 +525,17 @@ class Haproxy(Proxy):
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+
+def memory_kib(pid):
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            for line in file:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
 
 
 def children(pid):
