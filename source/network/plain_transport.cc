@@ -25,12 +25,9 @@ class PlainTransport final : public Transport {
   }
 
   IoResult write(std::span<const iovec> pieces) override {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(pieces.data());
-    message.msg_iovlen = pieces.size();
     ssize_t sent = 0;
     do {
-      sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+      sent = send(pieces);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) return {IoStatus::kOk, static_cast<size_t>(sent)};
     return {errno == EAGAIN || errno == ENOBUFS ? IoStatus::kWouldBlock : IoStatus::kFailed, 0};
@@ -45,6 +42,15 @@ class PlainTransport final : public Transport {
   bool isPlain() const override { return true; }
 
  private:
+  // Most writes are one piece, for which the kernel need not copy a list of them.
+  ssize_t send(std::span<const iovec> pieces) const {
+    if (pieces.size() == 1) return ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());
+    message.msg_iovlen = pieces.size();
+    return ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  }
+
   int fd_ = -1;
 };
 

@@ -49,8 +49,10 @@ const ClusterInfo& PooledConnection::info() const {
 }
 
 bool PooledConnection::usable() const {
-  // One that is in use, or was in this turn, would have told us.
-  if (active_streams_ > 0 || connection_.lastActivity() == pool_.context_.loop.now()) return true;
+  // One that is in use would have told us. Servers close what has been idle, so one that was in use a moment ago is not
+  // worth a system call; should it have ended in this very turn after all, requests that may be sent again are.
+  constexpr std::chrono::milliseconds kFresh{100};
+  if (active_streams_ > 0 || pool_.context_.loop.now() - connection_.lastActivity() <= kFresh) return true;
   return connection_.looksAlive();
 }
 

@@ -101,7 +101,8 @@ TEST_F(Http1Pool, AServerThatClosesAnIdleConnectionCostsNoRequest) {
 TEST_F(Http1Pool, AConnectionThatDiedUnnoticedIsNotReused) {
   build();
   auto peer = exchange();
-  pass(std::chrono::milliseconds(10));
+  // Long enough for a server to have given it up.
+  pass(std::chrono::milliseconds(200));
   // The FIN is in our socket, but the loop has not run since.
   peer->close();
   auto second = request();
