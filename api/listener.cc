@@ -138,12 +138,22 @@ const MessageDescription& describe(const FilterChain*) {
   return description;
 }
 
+const MessageDescription& describe(const SocketOptionsOverride*) {
+  static const MessageDescription description = message<SocketOptionsOverride>(
+      "SocketOptionsOverride", "", "Socket options of one address, in place of its listener's.", {},
+      {
+          field<&SocketOptionsOverride::socket_options>("socket_options", "The options."),
+      });
+  return description;
+}
+
 const MessageDescription& describe(const AdditionalAddress*) {
   static const MessageDescription description =
       message<AdditionalAddress>("AdditionalAddress", "", "Another address of a listener.", {},
                                  {
                                      field<&AdditionalAddress::address>("address", "The address.", {.required = true}),
-                                     unsupported("socket_options", "socket options of additional addresses"),
+                                     field<&AdditionalAddress::socket_options>(
+                                         "socket_options", "Options of this address; the listener's when not set."),
                                  });
   return description;
 }

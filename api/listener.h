@@ -77,9 +77,15 @@ struct FilterChain {
   bool use_proxy_proto = false;
 };
 
+// Socket options of one address, in place of its listener's.
+struct SocketOptionsOverride {
+  std::vector<SocketOption> socket_options;
+};
+
 // Another address of a listener.
 struct AdditionalAddress {
   std::optional<Address> address;
+  std::optional<SocketOptionsOverride> socket_options;
 };
 
 // How connections are spread over workers.
@@ -135,6 +141,7 @@ const MessageDescription& describe(const NetworkFilter*);
 const MessageDescription& describe(const FilterChainMatch*);
 const EnumDescription& describeEnum(const FilterChainMatch::ConnectionSourceType*);
 const MessageDescription& describe(const FilterChain*);
+const MessageDescription& describe(const SocketOptionsOverride*);
 const MessageDescription& describe(const AdditionalAddress*);
 const MessageDescription& describe(const ConnectionBalanceConfig*);
 const MessageDescription& describe(const DeprecatedV1*);

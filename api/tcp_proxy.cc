@@ -1,5 +1,7 @@
 #include "api/tcp_proxy.h"
 
+#include <utility>
+
 #include "api/description_builder.h"
 
 namespace baton::api {
@@ -37,6 +39,18 @@ const MessageDescription& describe(const TcpHashPolicy*) {
   return description;
 }
 
+const MessageDescription& describe(const TcpAccessLogOptions*) {
+  static const MessageDescription description = message<TcpAccessLogOptions>(
+      "TcpAccessLogOptions", "", "Log lines beyond the one at a connection's end.", {},
+      {
+          field<&TcpAccessLogOptions::access_log_flush_interval>(
+              "access_log_flush_interval", "A line this often while the connection lasts.", {.min = 1}),
+          field<&TcpAccessLogOptions::flush_access_log_on_connected>("flush_access_log_on_connected",
+                                                                     "A line when the upstream is connected."),
+      });
+  return description;
+}
+
 const MessageDescription& describe(const TcpProxy*) {
   static const MessageDescription description = message<TcpProxy>(
       "TcpProxy", "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
@@ -54,18 +68,34 @@ const MessageDescription& describe(const TcpProxy*) {
           field<&TcpProxy::max_downstream_connection_duration>("max_downstream_connection_duration",
                                                                "Longest life of a connection.", {.min = 1}),
           field<&TcpProxy::hash_policy>("hash_policy", "What RING_HASH and MAGLEV hash.", {.max_items = 1}),
+          field<&TcpProxy::backoff_options>("backoff_options", "Waits between connection attempts; none when not set."),
+          field<&TcpProxy::access_log_options>("access_log_options", "Log lines beyond the one at a connection's end."),
+          field<&TcpProxy::access_log_flush_interval>(
+              "access_log_flush_interval", "A line this often while the connection lasts.",
+              {.min = 1, .deprecated = "access_log_options.access_log_flush_interval"}),
+          field<&TcpProxy::flush_access_log_on_connected>(
+              "flush_access_log_on_connected", "A line when the upstream is connected.",
+              {.deprecated = "access_log_options.flush_access_log_on_connected"}),
+          field<&TcpProxy::max_downstream_connection_duration_jitter_percentage>(
+              "max_downstream_connection_duration_jitter_percentage",
+              "Random addition to the longest life, in percent of it."),
           unsupported("metadata_match", "subset load balancing"),
-          unsupported("backoff_options", "back-off between connection attempts"),
           unsupported("tunneling_config", "TCP over HTTP"),
-          unsupported("access_log_options", "access log options"),
-          unsupported("access_log_flush_interval", "access logs of open connections"),
-          unsupported("flush_access_log_on_connected", "access logs of open connections"),
-          unsupported("max_downstream_connection_duration_jitter_percentage", "jitter of connection durations"),
           unsupported("upstream_connect_mode", "upstream connect modes"),
           unsupported("max_early_data_bytes", "early data"),
           unsupported("proxy_protocol_tlvs", "PROXY protocol to upstreams"),
           unsupported("proxy_protocol_tlv_merge_policy", "PROXY protocol to upstreams"),
           unsupported("on_demand", "on-demand clusters"),
+      },
+      [](void* object) {
+        auto& proxy = *static_cast<TcpProxy*>(object);
+        const auto interval = std::exchange(proxy.access_log_flush_interval, {});
+        const bool on_connected = std::exchange(proxy.flush_access_log_on_connected, false);
+        if (!interval && !on_connected) return;
+        if (!proxy.access_log_options) proxy.access_log_options.emplace();
+        auto& options = *proxy.access_log_options;
+        if (!options.access_log_flush_interval) options.access_log_flush_interval = interval;
+        options.flush_access_log_on_connected = options.flush_access_log_on_connected || on_connected;
       });
   return description;
 }

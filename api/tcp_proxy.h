@@ -8,6 +8,8 @@
 
 #include "api/access_log.h"
 #include "api/data_source.h"
+#include "api/retry_policy.h"
+#include "api/runtime.h"
 #include "api/value.h"
 
 namespace baton::api {
@@ -31,6 +33,12 @@ struct TcpHashPolicy {
   std::optional<Empty> source_ip;
 };
 
+// Log lines beyond the one at a connection's end.
+struct TcpAccessLogOptions {
+  std::optional<Milliseconds> access_log_flush_interval;
+  bool flush_access_log_on_connected = false;
+};
+
 // Copies bytes between a client and an endpoint.
 struct TcpProxy {
   std::string stat_prefix;
@@ -41,6 +49,11 @@ struct TcpProxy {
   uint32_t max_connect_attempts = 1;
   std::optional<Milliseconds> max_downstream_connection_duration;
   std::vector<TcpHashPolicy> hash_policy;
+  std::optional<BackOff> backoff_options;
+  std::optional<TcpAccessLogOptions> access_log_options;
+  std::optional<Milliseconds> access_log_flush_interval;  // Read into access_log_options, as is the next.
+  bool flush_access_log_on_connected = false;
+  std::optional<Percent> max_downstream_connection_duration_jitter_percentage;
 };
 
 // Writes a text to the client and closes.
@@ -54,6 +67,7 @@ struct Echo {};
 const MessageDescription& describe(const TcpClusterWeight*);
 const MessageDescription& describe(const TcpWeightedCluster*);
 const MessageDescription& describe(const TcpHashPolicy*);
+const MessageDescription& describe(const TcpAccessLogOptions*);
 const MessageDescription& describe(const TcpProxy*);
 const MessageDescription& describe(const NetworkDirectResponse*);
 const MessageDescription& describe(const Echo*);

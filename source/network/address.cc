@@ -32,6 +32,8 @@ bool samePrefix(std::string_view a, std::string_view b, uint32_t bits) {
 
 base::Result<Address> Address::parseIp(std::string_view text, uint16_t port) {
   const std::string terminated(text);
+  // For inet_pton(3) the text would end there.
+  if (text.find('\0') != std::string_view::npos) return invalid("an IP address holds a NUL");
   Address address;
   if (inet_pton(AF_INET, terminated.c_str(), &address.v4_.sin_addr) == 1) {
     address.v4_.sin_port = htons(port);

@@ -67,6 +67,9 @@ Connection::Connection(event::Loop& loop, std::unique_ptr<Transport> transport, 
 Connection::~Connection() {
   watch_.stop();
   if (fd_ >= 0) ::close(fd_);
+  input_.clear();
+  output_.clear();
+  reportBuffered();
 }
 
 void Connection::setState(State next) {
@@ -192,6 +195,7 @@ void Connection::armTimer(std::chrono::nanoseconds after) {
 
 void Connection::onTimer() {
   if (state_ == State::kClosed) return;
+  close_timed_out_ = state_ == State::kClosing;
   finish(state_ == State::kClosing ? CloseReason::kLocal : CloseReason::kConnectTimeout);
 }
 
@@ -255,7 +259,19 @@ void Connection::atEndOfTurn() {
   updateInterest();
 }
 
+void Connection::reportBuffered() {
+  if (input_.size() != reported_input_) {
+    gauges_.received.add(static_cast<int64_t>(input_.size()) - static_cast<int64_t>(reported_input_));
+    reported_input_ = input_.size();
+  }
+  if (output_.size() != reported_output_) {
+    gauges_.unsent.add(static_cast<int64_t>(output_.size()) - static_cast<int64_t>(reported_output_));
+    reported_output_ = output_.size();
+  }
+}
+
 void Connection::updateInterest() {
+  reportBuffered();
   uint32_t wanted = 0;
   switch (state_) {
     case State::kConnecting:
@@ -559,6 +575,7 @@ void Connection::finish(CloseReason reason) {
   fd_ = -1;
   input_.clear();
   output_.clear();
+  reportBuffered();
   setState(State::kClosed);
   if (handler_ != nullptr) handler_->onClosed(reason);
   if (owner_ != nullptr) owner_->connectionEnded(reason);
@@ -569,6 +586,7 @@ Connection::Released Connection::release() {
   if (timer_) timer_->cancel();
   unlink();
   Released released{fd_, input_.take(), output_.take()};
+  reportBuffered();
   fd_ = -1;
   setState(State::kClosed);
   return released;

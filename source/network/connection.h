@@ -16,6 +16,7 @@
 #include "source/event/loop.h"
 #include "source/network/connection_info.h"
 #include "source/network/transport.h"
+#include "source/stats/handles.h"
 
 namespace baton::network {
 
@@ -72,6 +73,12 @@ struct ConnectionSettings {
   std::chrono::milliseconds delayed_close_timeout{1000};
 };
 
+// Where bytes are counted that a connection keeps: read and not consumed, written and not taken by the socket.
+struct BufferedGauges {
+  stats::Gauge received;
+  stats::Gauge unsent;
+};
+
 class Connection final : private event::Watch::Handler, private event::EndOfTurnTask {
  public:
   // An accepted socket; ownership of `fd` moves here. Reading starts with start().
@@ -85,6 +92,10 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void setHandler(ConnectionHandler& handler);
 
   void setOwner(ConnectionOwner& owner) { owner_ = &owner; }
+
+  // Before start() or with nothing kept.
+  void countBuffered(const BufferedGauges& gauges) { gauges_ = gauges; }
+  void setDelayedCloseTimeout(std::chrono::milliseconds timeout) { settings_.delayed_close_timeout = timeout; }
 
   // Downstream: begins the handshake, if any, and reading. `already_read`: bytes that a listener filter took from the
   // socket and that belong to the stream.
@@ -121,6 +132,8 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   bool aboveHighWatermark() const { return above_high_; }
   bool remoteEnded() const { return remote_ended_; }
   bool writeEnded() const { return write_ended_; }
+  // close() waited for the peer until the delayed close timeout.
+  bool closeTimedOut() const { return close_timed_out_; }
   uint64_t bytesReceived() const { return bytes_received_; }
   uint64_t bytesSent() const { return bytes_sent_; }
   base::MonotonicTime lastActivity() const { return last_activity_; }
@@ -178,6 +191,7 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void finishIfBothEnded();
   void finish(CloseReason reason);
   void updateInterest();
+  void reportBuffered();
 
   event::Loop& loop_;
   event::Watch watch_;
@@ -208,6 +222,10 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   bool write_shut_down_ = false;  // and the peer was told
   bool remote_ended_ = false;
   bool end_offered_ = false;  // the handler knows that the peer ended
+  bool close_timed_out_ = false;
+  BufferedGauges gauges_;
+  size_t reported_input_ = 0;  // what the gauges have of us
+  size_t reported_output_ = 0;
   ConnectionInfo info_;
 };
 

@@ -29,6 +29,7 @@ Listener::Listener(const Environment& environment, std::shared_ptr<const Listene
       accept_(environment.accept),
       config_(std::move(config)),
       address_index_(address_index),
+      balancer_(config_->balancers.empty() ? nullptr : config_->balancers[address_index].get()),
       socket_(std::move(socket)),
       watch_(loop_, *this),
       retry_(loop_, [this] { watch_.setEvents(EPOLLIN); }) {
@@ -38,6 +39,7 @@ Listener::Listener(const Environment& environment, std::shared_ptr<const Listene
   const stats::Scope scope = config_->scope.scope(environment.worker_name + ".");
   worker_cx_total_ = scope.counter("downstream_cx_total");
   worker_cx_active_ = scope.gauge("downstream_cx_active");
+  if (balancer_ != nullptr) balancer_->join(*this, loop_);
 }
 
 Listener::~Listener() {
@@ -50,6 +52,7 @@ Listener::~Listener() {
     std::unique_ptr<ActiveConnection> owned(connection);
     countActiveEnd();
   }
+  if (balancer_ != nullptr) balancer_->leave(*this);
 }
 
 // --- accepting ---
@@ -151,13 +154,13 @@ void Listener::countEnd() {
   if (global_limit_ != nullptr && !config_->ignore_global_limit) {
     global_limit_->open.fetch_sub(1, std::memory_order_relaxed);
   }
+  if (balancer_ != nullptr) balancer_->ended(*this);
 }
 
 void Listener::accepted(Fd fd, const sockaddr* peer, socklen_t length) {
   if (overLimits()) return;
   auto remote = Address::fromSockaddr(peer, length);
   if (!remote) return;
-  countBegin();
   AcceptedSocket socket;
   socket.fd = fd.release();
   ConnectionInfo& info = socket.info;
@@ -172,6 +175,12 @@ void Listener::accepted(Fd fd, const sockaddr* peer, socklen_t length) {
   info.local_address = info.direct_local_address;
   info.start_monotonic = loop_.now();
   info.start_wall = loop_.clock().wall();
+  if (balancer_ != nullptr) return balancer_->place(*this, std::move(socket));
+  take(std::move(socket));
+}
+
+void Listener::take(AcceptedSocket socket) {
+  countBegin();
   if (config_->filters.empty()) return filtersDone(std::move(socket));
   auto* const pending = new PendingConnection(*this, std::move(socket));
   pending_.pushBack(*pending);
@@ -192,6 +201,7 @@ void Listener::dropped(AcceptedSocket socket) {
 
 void Listener::adopt(AcceptedSocket socket, std::string_view already_read) {
   countBegin();
+  if (balancer_ != nullptr) balancer_->began(*this);
   run(std::move(socket), already_read);
 }
 

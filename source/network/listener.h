@@ -41,9 +41,12 @@ class Listener final : private event::Watch::Handler {
   // Stops for good and gives the socket away. Connections go on.
   Fd releaseSocket();
 
-  // Runs a socket that was not accepted here (moved from another process, or by connection balancing) as though it
+  // Runs a socket that was not accepted here (moved from another process) as though it
   // were. `already_read`: bytes of the stream that its previous owner took. Listener filters are not run again.
   void adopt(AcceptedSocket socket, std::string_view already_read = {});
+
+  // Runs a socket that another worker's listener of the same address accepted: listener filters first.
+  void take(AcceptedSocket socket);
 
   size_t connections() const { return connection_count_; }
   // `visit` may end the connection that it is given.
@@ -86,6 +89,7 @@ class Listener final : private event::Watch::Handler {
   std::function<int(int, sockaddr*, socklen_t*, int)> accept_;
   std::shared_ptr<const ListenerConfig> config_;
   const size_t address_index_;
+  ConnectionBalancer* const balancer_;  // null: connections stay where they were accepted
   Fd socket_;
   Address local_address_;
   event::Watch watch_;

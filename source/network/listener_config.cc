@@ -79,11 +79,6 @@ base::Result<std::shared_ptr<ListenerConfig>> ListenerConfig::build(const api::L
   const std::string label = !settings.name.empty() ? settings.name : statPrefix(settings).substr(9);
   const auto failed = [&](const base::Error& error) { return inListener(label, error); };
 
-  if (settings.connection_balance_config && settings.connection_balance_config->exact_balance) {
-    return failed(base::Error{base::ErrorCode::kInvalidArgument,
-                              "connection_balance_config.exact_balance is not implemented; remove it, and the kernel "
-                              "spreads connections over the workers"});
-  }
   auto addresses = ListenSettings::of(settings);
   if (!addresses) return failed(addresses.error());
   auto matcher = FilterChainMatcher::build(settings.filter_chains);
@@ -169,6 +164,11 @@ base::Result<std::shared_ptr<ListenerConfig>> ListenerConfig::build(const api::L
       .access_log = std::move(access_log),
   });
   config->limit.most = settings.max_connections;
+  if (settings.connection_balance_config && settings.connection_balance_config->exact_balance) {
+    for (size_t i = 0; i < config->addresses.size(); ++i) {
+      config->balancers.push_back(std::make_unique<ConnectionBalancer>());
+    }
+  }
   return config;
 }
 

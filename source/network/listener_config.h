@@ -13,6 +13,7 @@
 #include "api/listener.h"
 
 #include "source/base/result.h"
+#include "source/network/connection_balancer.h"
 #include "source/network/filter_chain_matcher.h"
 #include "source/network/listener_filter.h"
 #include "source/network/network_filter.h"
@@ -104,6 +105,8 @@ struct ListenerConfig {
 
   // max_connections; `open` counts the connections of all workers.
   mutable ConnectionLimit limit;
+  // exact_balance: one for each of `addresses`; empty otherwise.
+  mutable std::vector<std::unique_ptr<ConnectionBalancer>> balancers;
 };
 
 }  // namespace baton::network

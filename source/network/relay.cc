@@ -89,6 +89,8 @@ void Relay::onReady(Side side, uint32_t events) {
   // An error shows when reading; where we don't read now it must not be lost, nor be reported in every turn.
   if ((events & EPOLLERR) != 0 && !reads) return finish(broke);
   if (!pump(other) || !pump(side)) return;
+  owner_.onRelayProgress();
+  if (over_) return;
   if (sides_[kLeft].told_end && sides_[kRight].told_end) return finish(Ending::kDone);
   if ((events & EPOLLHUP) != 0 && (own.ended || waiting(sides_[other]))) {
     // A Unix peer that closed takes nothing any more.
@@ -231,6 +233,7 @@ void Relay::closeSides(bool abruptly) {
     own.fd.reset();
     // A pipe with bytes in it is of no use to anybody else.
     own.pipe = {};
+    own.in_pipe = 0;
     own.unsent.clear();
   }
 }

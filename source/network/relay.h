@@ -35,6 +35,8 @@ class Relay {
   };
   class Owner {
    public:
+    // Bytes moved, or wait where they did not before: once per turn and side. The relay may be stopped inside.
+    virtual void onRelayProgress() {}
     // No callback follows; the sockets are closed. The relay may be destroyed by deleteLater().
     virtual void onRelayEnded(Ending ending) = 0;
 
@@ -53,6 +55,8 @@ class Relay {
   State release();
 
   uint64_t received(Side side) const { return sides_[side].received; }
+  // Bytes that wait until the side takes them.
+  size_t unsent(Side side) const { return sides_[side].unsent.size() + sides_[side].in_pipe; }
   base::MonotonicTime lastActivity() const { return last_activity_; }
 
  private:

@@ -10,7 +10,6 @@
 #include "api/listener.h"
 
 #include "source/base/log.h"
-#include "source/base/strings.h"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -113,7 +112,7 @@ base::Error at(const Address& address, const base::Error& error) {
   return base::Error{error.code, "cannot listen on " + address.text() + ": " + error.message};
 }
 
-base::Result<std::vector<SocketOption>> optionsOf(const std::vector<api::SocketOption>& options) {
+std::vector<SocketOption> optionsOf(const std::vector<api::SocketOption>& options) {
   std::vector<SocketOption> converted;
   for (const api::SocketOption& option : options) {
     SocketOption one;
@@ -124,11 +123,7 @@ base::Result<std::vector<SocketOption>> optionsOf(const std::vector<api::SocketO
       const int value = static_cast<int>(*option.int_value);
       one.value.assign(reinterpret_cast<const char*>(&value), sizeof(value));
     } else if (option.buf_value) {
-      auto bytes = base::base64Decode(*option.buf_value);
-      if (!bytes) {
-        return base::Error{base::ErrorCode::kInvalidArgument, "socket option: buf_value is not base64"};
-      }
-      one.value = std::move(*bytes);
+      one.value = *option.buf_value;
     }
     converted.push_back(std::move(one));
   }
@@ -149,9 +144,8 @@ base::Result<Address> addressOf(const api::Address& address) {
 
 base::Result<std::vector<ListenSettings>> ListenSettings::of(const api::Listener& listener) {
   std::vector<ListenSettings> all;
-  auto options = optionsOf(listener.socket_options);
-  if (!options) return options.error();
-  const auto add = [&](const api::Address& address) -> base::Result<void> {
+  const auto add = [&](const api::Address& address,
+                       const std::vector<api::SocketOption>& options) -> base::Result<void> {
     auto converted = addressOf(address);
     if (!converted) return converted.error();
     ListenSettings settings;
@@ -163,17 +157,19 @@ base::Result<std::vector<ListenSettings>> ListenSettings::of(const api::Listener
     settings.transparent = listener.transparent;
     settings.fast_open_queue_length = listener.tcp_fast_open_queue_length;
     settings.backlog = listener.tcp_backlog_size;
-    settings.options = *options;
+    settings.options = optionsOf(options);
     all.push_back(std::move(settings));
     return {};
   };
   if (!listener.address) {
     return base::Error{base::ErrorCode::kInvalidArgument, "listener '" + listener.name + "' has no address"};
   }
-  if (auto added = add(*listener.address); !added) return added.error();
+  if (auto added = add(*listener.address, listener.socket_options); !added) return added.error();
   for (const api::AdditionalAddress& additional : listener.additional_addresses) {
     if (!additional.address) continue;
-    if (auto added = add(*additional.address); !added) return added.error();
+    const auto& own = additional.socket_options;
+    const auto& options = own ? own->socket_options : listener.socket_options;
+    if (auto added = add(*additional.address, options); !added) return added.error();
   }
   return all;
 }
@@ -214,9 +210,7 @@ base::Result<UpstreamSocketSettings> UpstreamSocketSettings::of(const api::BindC
       settings.source_address = *address;
     }
     settings.freebind = bind->freebind.value_or(false);
-    auto options = optionsOf(bind->socket_options);
-    if (!options) return options.error();
-    settings.options = std::move(*options);
+    settings.options = optionsOf(bind->socket_options);
   }
   if (keepalive != nullptr) {
     settings.keepalive = true;

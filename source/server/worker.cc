@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "source/base/log.h"
+#include "source/proxy/tcp/upstream_flush.h"
 #include "source/stats/store.h"
 
 namespace baton::server {
@@ -94,6 +95,8 @@ void Worker::setRuntime(std::shared_ptr<const base::Runtime> runtime) {
 size_t Worker::connections() const {
   size_t count = 0;
   for (const auto& listener : listeners_) count += listener->connections();
+  // A client that has left may have sent more than its slow upstream has taken yet.
+  if (context_->upstream_flushes) count += context_->upstream_flushes->size();
   return count;
 }
 

@@ -38,6 +38,7 @@ PooledConnection::PooledConnection(HttpPool& pool)
   info().stats.upstream_cx_active.add();
   pool_.host_->total_connections.fetch_add(1, std::memory_order_relaxed);
   pool_.host_->active_connections.fetch_add(1, std::memory_order_relaxed);
+  connection_.countBuffered({info().stats.upstream_cx_rx_bytes_buffered, info().stats.upstream_cx_tx_bytes_buffered});
   connection_.setHandler(*this);
   connection_.connect(pool_.host_->address, info().connect_timeout, info().socketPreparation());
 }

@@ -15,6 +15,9 @@ namespace {
 // RFC 9113 3.4.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+// How long an immediate drain leaves a new connection for its first request.
+constexpr std::chrono::seconds kFirstRequestGrace{1};
+
 // Always the same number, so that a connection finds its own place on the ramp of a drain however often it asks.
 class OwnPlace final : public base::Random {
  public:
@@ -44,6 +47,9 @@ ConnectionManager::ConnectionManager(const network::SessionContext& context, std
       idle_since_(started_) {
   config_->stats.downstream_cx_total.add();
   config_->stats.downstream_cx_active.add();
+  connection_.countBuffered(
+      {config_->stats.downstream_cx_rx_bytes_buffered, config_->stats.downstream_cx_tx_bytes_buffered});
+  connection_.setDelayedCloseTimeout(config_->api.delayed_close_timeout);
   armTimer();
 }
 
@@ -236,6 +242,8 @@ void ConnectionManager::onDrain(const network::DrainDecision& decision) {
   }
   if (!streams_.empty()) return;
   if (decision.closeIdle()) {
+    // Accepted a moment ago, its first request is on its way.
+    if (requests_ == 0 && worker_.loop.now() - started_ < kFirstRequestGrace) return;
     config_->stats.downstream_cx_drain_close.add();
     return closeSoon();
   }
@@ -276,8 +284,8 @@ void ConnectionManager::atEndOfTurn() {
   closed_by_us_ = true;
   // What is still open has lost its peer; the last words of the codec are written already.
   if (protocol_error_) failStreams(codec_->errorDetails());
-  const bool linger = config_->api.delayed_close_timeout.count() > 0 && (codec_ == nullptr || !codec_->peerIsDone());
-  connection_.close(linger ? network::CloseType::kFlushAndLinger : network::CloseType::kFlush);
+  const bool peer_waits = codec_ == nullptr || !codec_->peerIsDone();
+  connection_.close(peer_waits ? network::CloseType::kFlushAndLinger : network::CloseType::kFlush);
 }
 
 void ConnectionManager::onClosed(network::CloseReason reason) {
@@ -288,6 +296,7 @@ void ConnectionManager::onClosed(network::CloseReason reason) {
   const HttpStats& stats = config_->stats;
   const bool local = reason == network::CloseReason::kLocal || closed_by_us_;
   closed_by_us_ = local;
+  if (connection_.closeTimedOut()) stats.downstream_cx_delayed_close_timeout.add();
   stats.downstream_cx_destroy.add();
   (local ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   if (!streams_.empty()) {

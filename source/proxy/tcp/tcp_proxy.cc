@@ -27,6 +27,17 @@ base::Result<std::shared_ptr<const TcpProxy>> TcpProxy::build(const api::TcpProx
   proxy->idle_timeout = settings.idle_timeout;
   proxy->max_duration = settings.max_downstream_connection_duration;
   proxy->max_connect_attempts = std::max(settings.max_connect_attempts, 1u);
+  if (settings.backoff_options) {
+    const auto base = settings.backoff_options->base_interval.value_or(std::chrono::milliseconds(25));
+    proxy->back_off = BackOff{base, std::max(base, settings.backoff_options->max_interval.value_or(base * 10))};
+  }
+  if (settings.max_downstream_connection_duration_jitter_percentage) {
+    proxy->max_duration_jitter = settings.max_downstream_connection_duration_jitter_percentage->value / 100;
+  }
+  if (settings.access_log_options) {
+    proxy->log_on_connected = settings.access_log_options->flush_access_log_on_connected;
+    proxy->log_interval = settings.access_log_options->access_log_flush_interval.value_or(std::chrono::milliseconds(0));
+  }
   proxy->hash_source_ip =
       std::ranges::any_of(settings.hash_policy, [](const auto& policy) { return policy.source_ip.has_value(); });
   if (settings.cluster) proxy->clusters_.push_back({*settings.cluster, 1});

@@ -40,8 +40,17 @@ class TcpProxy final : public network::NetworkFilterFactory, public std::enable_
   std::chrono::milliseconds idle_timeout{0};  // 0: never
   std::optional<std::chrono::milliseconds> max_duration;
   uint32_t max_connect_attempts = 1;
+  // Steps of the exponential back-off between attempts; none: at once.
+  struct BackOff {
+    std::chrono::milliseconds base;
+    std::chrono::milliseconds most;
+  };
+  std::optional<BackOff> back_off;
+  double max_duration_jitter = 0;  // random addition, as a share of max_duration
   bool hash_source_ip = false;
   std::vector<access_log::AccessLoggerPtr> access_logs;
+  bool log_on_connected = false;
+  std::chrono::milliseconds log_interval{0};  // 0: only at the end
 
  private:
   explicit TcpProxy(const stats::Scope& scope) : stats(scope) {}

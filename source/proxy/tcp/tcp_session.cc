@@ -18,6 +18,7 @@ TcpSession::TcpSession(std::shared_ptr<const TcpProxy> proxy, const network::Ses
       owner_(context.owner),
       worker_(*context.worker) {
   proxy_->stats.cx_total.add();
+  connection_.countBuffered({proxy_->stats.cx_rx_bytes_buffered, proxy_->stats.cx_tx_bytes_buffered});
 }
 
 TcpSession::~TcpSession() {
@@ -52,6 +53,15 @@ void TcpSession::connectUpstream() {
   if (pending != nullptr && attempt == attempts_ && state_ == State::kConnecting) pending_ = pending;
 }
 
+void TcpSession::connectLater() {
+  // Full jitter, as between retries of requests.
+  const auto most = std::min(proxy_->back_off->most, proxy_->back_off->base * (1 << std::min(attempts_ - 1, 16u)));
+  if (!connect_timer_)
+    connect_timer_.emplace(
+        loop_, [this] { connectUpstream(); }, event::Precision::kFine);
+  connect_timer_->arm(std::chrono::milliseconds(worker_.random.below(static_cast<uint64_t>(most.count()) + 1)));
+}
+
 void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transport_failure_reason,
                                     const upstream::HostPtr& host) {
   pending_ = nullptr;
@@ -72,7 +82,7 @@ void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transp
       break;
   }
   flags_.set(ResponseFlag::kUpstreamConnectionFailure);
-  if (attempts_ < proxy_->max_connect_attempts) return connectUpstream();
+  if (attempts_ < proxy_->max_connect_attempts) return proxy_->back_off ? connectLater() : connectUpstream();
   flags_.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   cluster_->info().stats.upstream_cx_connect_attempts_exceeded.add();
   details_ = "upstream_connection_failure";
@@ -89,6 +99,9 @@ void TcpSession::onConnectionReady(std::unique_ptr<network::Connection> connecti
   transport_failure_reason_.clear();
   upstream_local_ = upstream_->info().local_address;
   upstream_id_ = upstream_->info().id;
+  const upstream::ClusterStats& stats = cluster_->info().stats;
+  upstream_->countBuffered({stats.upstream_cx_rx_bytes_buffered, stats.upstream_cx_tx_bytes_buffered});
+  if (proxy_->log_on_connected) log("TcpUpstreamConnected");
   // A downstream connection that is not started yet still belongs to the listener alone.
   if (connection_.state() == network::Connection::State::kOpen && connection_.transport().isPlain() &&
       upstream_->transport().isPlain()) {
@@ -118,6 +131,31 @@ void TcpSession::startRelay() {
   relay_->start();
 }
 
+void TcpSession::onRelayProgress() {
+  countPassed(relay_->received(Relay::kLeft) - received_, relay_->received(Relay::kRight) - sent_);
+  const auto report = [](const stats::Gauge& gauge, size_t now, size_t& reported) {
+    if (now != reported) gauge.add(static_cast<int64_t>(now) - static_cast<int64_t>(reported));
+    reported = now;
+  };
+  report(proxy_->stats.cx_tx_bytes_buffered, relay_->unsent(Relay::kLeft), reported_downstream_unsent_);
+  report(cluster_->info().stats.upstream_cx_tx_bytes_buffered, relay_->unsent(Relay::kRight),
+         reported_upstream_unsent_);
+}
+
+void TcpSession::countPassed(uint64_t received, uint64_t sent) {
+  const upstream::ClusterStats& cluster = cluster_->info().stats;
+  if (received > 0) {
+    received_ += received;
+    proxy_->stats.cx_rx_bytes_total.add(received);
+    cluster.upstream_cx_tx_bytes_total.add(received);
+  }
+  if (sent > 0) {
+    sent_ += sent;
+    proxy_->stats.cx_tx_bytes_total.add(sent);
+    cluster.upstream_cx_rx_bytes_total.add(sent);
+  }
+}
+
 void TcpSession::onRelayEnded(Relay::Ending ending) {
   switch (ending) {
     case Relay::Ending::kDone:
@@ -136,9 +174,7 @@ void TcpSession::onRelayEnded(Relay::Ending ending) {
 
 size_t TcpSession::onData(std::string_view bytes, bool end_of_stream) {
   if (state_ != State::kPassing) return 0;
-  received_ += bytes.size();
-  proxy_->stats.cx_rx_bytes_total.add(bytes.size());
-  cluster_->info().stats.upstream_cx_tx_bytes_total.add(bytes.size());
+  countPassed(bytes.size(), 0);
   upstream_->write(bytes);
   if (end_of_stream && state_ == State::kPassing) upstream_->endWrite();
   return bytes.size();
@@ -146,9 +182,7 @@ size_t TcpSession::onData(std::string_view bytes, bool end_of_stream) {
 
 size_t TcpSession::onUpstreamData(std::string_view bytes, bool end_of_stream) {
   if (state_ != State::kPassing) return bytes.size();
-  sent_ += bytes.size();
-  proxy_->stats.cx_tx_bytes_total.add(bytes.size());
-  cluster_->info().stats.upstream_cx_rx_bytes_total.add(bytes.size());
+  countPassed(0, bytes.size());
   connection_.write(bytes);
   if (end_of_stream && state_ == State::kPassing) connection_.endWrite();
   return bytes.size();
@@ -181,8 +215,12 @@ void TcpSession::onClosed(CloseReason reason) {
   if (reason == CloseReason::kRemoteReset || state_ == State::kConnecting) {
     flags_.set(ResponseFlag::kDownstreamConnectionTermination);
   }
+  // Many a TLS client leaves without close_notify; as for other proxies that is an end, because a reset would throw
+  // away what the upstream has not read yet.
+  const bool without_notice = reason == CloseReason::kTransportFailed;
+  if (without_notice && upstream_) upstream_->endWrite();
   // Who was cut off must not take what came so far for everything.
-  finish(CloseType::kAbort, reason == CloseReason::kRemote ? CloseType::kFlush : CloseType::kReset);
+  finish(CloseType::kAbort, reason == CloseReason::kRemote || without_notice ? CloseType::kFlush : CloseType::kReset);
 }
 
 void TcpSession::onUpstreamClosed(CloseReason reason) {
@@ -192,6 +230,11 @@ void TcpSession::onUpstreamClosed(CloseReason reason) {
     return finish(CloseType::kFlush, CloseType::kAbort);
   }
   flags_.set(ResponseFlag::kUpstreamConnectionTermination);
+  if (reason == CloseReason::kTransportFailed) {
+    transport_failure_reason_ = upstream_->info().transport_failure_reason;
+    details_ = "upstream_tls_ended_without_notice";
+    return finish(CloseType::kFlush, CloseType::kAbort);
+  }
   details_ = "upstream_reset";
   finish(CloseType::kReset, CloseType::kAbort);
 }
@@ -203,13 +246,16 @@ void TcpSession::terminate() {
 }
 
 void TcpSession::armTimers() {
-  if (proxy_->idle_timeout > proxy_->idle_timeout.zero()) {
-    idle_timer_.emplace(loop_, [this] { onIdleTimer(); });
-    idle_timer_->arm(proxy_->idle_timeout);
-  }
+  idle_timer_.emplace(
+      loop_, proxy_->idle_timeout, [this] { return lastActivity(); }, [this] { onIdle(); });
   if (proxy_->max_duration) {
+    const auto added = *proxy_->max_duration * (worker_.random.fraction() * proxy_->max_duration_jitter);
     duration_timer_.emplace(loop_, [this] { onMaxDuration(); });
-    duration_timer_->arm(*proxy_->max_duration);
+    duration_timer_->arm(*proxy_->max_duration + std::chrono::duration_cast<std::chrono::nanoseconds>(added));
+  }
+  if (proxy_->log_interval > proxy_->log_interval.zero()) {
+    log_timer_.emplace(loop_, [this] { onLogTimer(); });
+    log_timer_->arm(proxy_->log_interval);
   }
 }
 
@@ -219,9 +265,12 @@ base::MonotonicTime TcpSession::lastActivity() const {
   return upstream_ ? std::max(own, upstream_->lastActivity()) : own;
 }
 
-void TcpSession::onIdleTimer() {
-  const auto idle = loop_.now() - lastActivity();
-  if (idle < proxy_->idle_timeout) return idle_timer_->arm(proxy_->idle_timeout - idle);
+void TcpSession::onLogTimer() {
+  log("TcpPeriodic");
+  log_timer_->arm(proxy_->log_interval);
+}
+
+void TcpSession::onIdle() {
   proxy_->stats.idle_timeout.add();
   details_ = "tcp_session_idle_timeout";
   finish(CloseType::kAbort, CloseType::kAbort);
@@ -238,19 +287,16 @@ void TcpSession::finish(CloseType downstream, CloseType upstream) {
   if (state_ == State::kOver) return;
   state_ = State::kOver;
   if (idle_timer_) idle_timer_->cancel();
-  if (duration_timer_) duration_timer_->cancel();
+  for (auto* timer : {&connect_timer_, &duration_timer_, &log_timer_}) {
+    if (*timer) (*timer)->cancel();
+  }
   if (pending_ != nullptr) {
     pending_->cancel();
     pending_ = nullptr;
   }
   if (relay_) {
-    received_ = relay_->received(Relay::kLeft);
-    sent_ = relay_->received(Relay::kRight);
-    proxy_->stats.cx_rx_bytes_total.add(received_);
-    proxy_->stats.cx_tx_bytes_total.add(sent_);
-    cluster_->info().stats.upstream_cx_tx_bytes_total.add(received_);
-    cluster_->info().stats.upstream_cx_rx_bytes_total.add(sent_);
     relay_->stop(upstream == CloseType::kReset);
+    onRelayProgress();
   }
   if (upstream == CloseType::kFlush && upstream_ && upstream_->state() == network::Connection::State::kOpen &&
       upstream_->writeEnded() && upstream_->unsentBytes() > 0) {
@@ -261,7 +307,7 @@ void TcpSession::finish(CloseType downstream, CloseType upstream) {
     if (upstream_) upstream_->close(upstream);
     letUpstreamGo();
   }
-  log();
+  log("TcpConnectionEnd");
   if (relay_) {
     owner_.sessionEnded();
   } else {
@@ -274,14 +320,14 @@ void TcpSession::letUpstreamGo() {
   if (upstream_) loop_.deleteLater(std::move(upstream_));
 }
 
-void TcpSession::log() const {
+void TcpSession::log(std::string_view type) const {
   if (proxy_->access_logs.empty()) return;
   http::StreamInfo info;
   info.connection = std::make_shared<network::ConnectionInfo>(connection_.info());
   info.remote_address = info.connection->remote_address;
   info.start_wall = info.connection->start_wall;
   info.start = info.connection->start_monotonic;
-  info.end = loop_.now();
+  info.end = loop_.now();  // so far, in a line before the end
   info.flags = flags_;
   info.connection_termination_details = details_;
   info.bytes_received = received_;
@@ -302,7 +348,7 @@ void TcpSession::log() const {
   info.upstream.transport_failure_reason = transport_failure_reason_;
   info.upstream.attempt_count = attempts_;
   access_log::FormatContext context{.info = info};
-  context.log_type = "TcpConnectionEnd";
+  context.log_type = type;
   for (const auto& logger : proxy_->access_logs) logger->log(context, *worker_.runtime);
 }
 

@@ -10,6 +10,7 @@
 #include "source/http/stream_info.h"
 #include "source/network/network_filter.h"
 #include "source/network/relay.h"
+#include "source/proxy/tcp/idle_timer.h"
 #include "source/proxy/tcp/tcp_proxy.h"
 #include "source/proxy/worker_context.h"
 #include "source/upstream/worker_clusters.h"
@@ -52,24 +53,29 @@ class TcpSession final : public network::Session,
   enum class State { kConnecting, kPassing, kRelaying, kOver };
 
   void connectUpstream();
+  void connectLater();
   void onConnectionReady(std::unique_ptr<network::Connection> connection, const upstream::HostPtr& host) override;
   void onConnectionFailed(upstream::PoolFailure failure, std::string_view transport_failure_reason,
                           const upstream::HostPtr& host) override;
   void startRelay();
   size_t onUpstreamData(std::string_view bytes, bool end_of_stream);
   void onUpstreamClosed(network::CloseReason reason);
+  void onRelayProgress() override;
   void onRelayEnded(network::Relay::Ending ending) override;
+  // Adds what came since to the statistics.
+  void countPassed(uint64_t received, uint64_t sent);
   void pauseDownstream();
   void resumeDownstream();
 
   void armTimers();
-  void onIdleTimer();
+  void onIdle();
   void onMaxDuration();
   base::MonotonicTime lastActivity() const;
   // Ends everything that is still there, counts and logs. Once.
   void finish(network::CloseType downstream, network::CloseType upstream);
   void letUpstreamGo();
-  void log() const;
+  void log(std::string_view type) const;
+  void onLogTimer();
 
   // upstream::LoadBalancerContext
   std::optional<uint64_t> hashKey() const override;
@@ -87,8 +93,10 @@ class TcpSession final : public network::Session,
   Upstream upstream_handler_{*this};
   std::unique_ptr<network::Connection> upstream_;
   std::unique_ptr<network::Relay> relay_;
-  std::optional<event::Timer> idle_timer_;
+  std::optional<event::Timer> connect_timer_;  // between attempts
+  std::optional<IdleTimer> idle_timer_;
   std::optional<event::Timer> duration_timer_;
+  std::optional<event::Timer> log_timer_;
 
   // For the log line.
   upstream::HostPtr host_;
@@ -100,6 +108,9 @@ class TcpSession final : public network::Session,
   uint64_t upstream_id_ = 0;
   uint64_t received_ = 0;  // from downstream
   uint64_t sent_ = 0;      // to downstream
+  // What the gauges have of the relay's bytes.
+  size_t reported_downstream_unsent_ = 0;
+  size_t reported_upstream_unsent_ = 0;
 };
 
 }  // namespace baton::proxy

@@ -6,17 +6,16 @@ UpstreamFlush::UpstreamFlush(WorkerContext& worker, std::shared_ptr<const TcpPro
                              std::unique_ptr<network::Connection> connection, upstream::WorkerCluster& cluster,
                              upstream::HostPtr host)
     : loop_(worker.loop),
+      flushes_(*worker.upstream_flushes),
       proxy_(std::move(proxy)),
       connection_(std::move(connection)),
       cluster_(cluster),
-      host_(std::move(host)) {
+      host_(std::move(host)),
+      idle_timer_(
+          loop_, proxy_->idle_timeout, [this] { return connection_->lastActivity(); }, [this] { onIdle(); }) {
   proxy_->stats.upstream_flush_total.add();
   proxy_->stats.upstream_flush_active.add(1);
   connection_->setHandler(*this);
-  if (proxy_->idle_timeout > proxy_->idle_timeout.zero()) {
-    idle_timer_.emplace(loop_, [this] { onIdleTimer(); });
-    idle_timer_->arm(proxy_->idle_timeout);
-  }
 }
 
 UpstreamFlush::~UpstreamFlush() {
@@ -31,17 +30,17 @@ void UpstreamFlush::start(WorkerContext& worker, std::shared_ptr<const TcpProxy>
   // Owned by the set from here on.
   auto* const flush = new UpstreamFlush(worker, std::move(proxy), std::move(connection), cluster, std::move(host));
   worker.upstream_flushes->flushes_.pushBack(*flush);
+  ++worker.upstream_flushes->count_;
 }
 
 void UpstreamFlush::onClosed(network::CloseReason) {
   unlink();
-  if (idle_timer_) idle_timer_->cancel();
+  --flushes_.count_;
+  idle_timer_.cancel();
   loop_.deleteLater(std::unique_ptr<UpstreamFlush>(this));
 }
 
-void UpstreamFlush::onIdleTimer() {
-  const auto idle = loop_.now() - connection_->lastActivity();
-  if (idle < proxy_->idle_timeout) return idle_timer_->arm(proxy_->idle_timeout - idle);
+void UpstreamFlush::onIdle() {
   proxy_->stats.idle_timeout.add();
   connection_->close(network::CloseType::kReset);
 }

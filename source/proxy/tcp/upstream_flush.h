@@ -4,14 +4,16 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "source/base/intrusive_list.h"
 #include "source/network/connection.h"
+#include "source/proxy/tcp/idle_timer.h"
 #include "source/proxy/tcp/tcp_proxy.h"
 #include "source/proxy/worker_context.h"
 
 namespace baton::proxy {
+
+class UpstreamFlushes;
 
 class UpstreamFlush final : public base::ListLink<UpstreamFlush>, private network::ConnectionHandler {
  public:
@@ -28,14 +30,15 @@ class UpstreamFlush final : public base::ListLink<UpstreamFlush>, private networ
 
   size_t onData(std::string_view bytes, bool) override { return bytes.size(); }
   void onClosed(network::CloseReason reason) override;
-  void onIdleTimer();
+  void onIdle();
 
   event::Loop& loop_;
+  UpstreamFlushes& flushes_;
   const std::shared_ptr<const TcpProxy> proxy_;
   std::unique_ptr<network::Connection> connection_;
   upstream::WorkerCluster& cluster_;
   const upstream::HostPtr host_;
-  std::optional<event::Timer> idle_timer_;
+  IdleTimer idle_timer_;
 };
 
 // Those of one worker. Owned by its WorkerContext.
@@ -43,9 +46,12 @@ class UpstreamFlushes {
  public:
   ~UpstreamFlushes();
 
+  size_t size() const { return count_; }
+
  private:
   friend class UpstreamFlush;
   base::IntrusiveList<UpstreamFlush> flushes_;
+  size_t count_ = 0;
 };
 
 }  // namespace baton::proxy

@@ -358,6 +358,17 @@ TEST_F(ConnectionManagerTest, AnIdleConnectionSurvivesAGradualDrainButNotAnImmed
   EXPECT_TRUE(closed());
 }
 
+TEST_F(ConnectionManagerTest, AnImmediateDrainLeavesANewConnectionASecondForItsFirstRequest) {
+  start();
+  drain.idle = true;
+  manager->onDrain(drain);
+  settle();
+  EXPECT_FALSE(closed());
+  advance(1100ms);
+  manager->onDrain(drain);
+  EXPECT_TRUE(closed());
+}
+
 TEST_F(ConnectionManagerTest, AClientThatGoesAwayEndsItsUpstreamRequest) {
   start();
   get("/");
