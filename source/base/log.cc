@@ -43,7 +43,7 @@ struct Loggers {
     sink->set_pattern(kDefaultPattern);
     for (size_t i = 0; i < by_component.size(); ++i) {
       by_component[i] = std::make_shared<spdlog::logger>(kComponentNames[i], sink);
-      by_component[i]->flush_on(spdlog::level::warn);
+      by_component[i]->flush_on(spdlog::level::info);
     }
   }
 };

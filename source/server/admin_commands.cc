@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <mutex>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -11,6 +10,7 @@
 #include "source/base/strings.h"
 #include "source/config/loader.h"
 #include "source/config/pretty_json.h"
+#include "source/server/build.h"
 #include "source/server/server.h"
 #include "source/stats/region.h"
 
@@ -142,46 +142,47 @@ const char* stateName(stats::GenerationState state) {
   return "draining";
 }
 
-json::object ownGeneration(Server& server) {
-  json::object own;
-  const hot_restart::DrainStatus status = server.drainStatus();
-  own["connections"] = status.connections;
-  std::vector<std::pair<std::string, uint64_t>> kinds;
-  // One worker after the other would wait for each; all at once need a lock for the sum.
-  std::mutex mutex;
-  server.workers().onEach([&](Worker& worker) {
-    std::lock_guard lock(mutex);
-    worker.countSessions(kinds);
-  });
+void addConnections(json::object& one, const hot_restart::DrainStatus& status) {
+  one["connections"] = status.connections;
   json::object by_kind;
-  for (const auto& [kind, count] : kinds) by_kind[kind] = count;
-  own["connections_by_kind"] = by_kind;
-  return own;
+  for (const auto& [kind, count] : status.by_kind) by_kind[kind] = count;
+  one["connections_by_kind"] = by_kind;
+}
+
+void addDrain(json::object& one, const hot_restart::DrainStatus& status) {
+  addConnections(one, status);
+  one["seconds_left"] = static_cast<double>(status.left.count()) / 1000;
+  one["waits_for"] = status.waits_for;
 }
 
 Response generations(Server& server) {
   json::array list;
+  std::vector<hot_restart::GenerationStatus> elders = server.elders();
   const auto* child = server.generation().child();
-  if (stats::Region* region = server.store().region()) {
-    for (const stats::Generation& generation : region->generations()) {
-      json::object one{{"epoch", generation.epoch}, {"pid", generation.pid}, {"state", stateName(generation.state)}};
-      if (generation.self) {
-        for (const auto& [key, value] : ownGeneration(server)) one[key] = value;
-        if (child != nullptr && child->probationLeft()) {
-          one["state"] = "probation";
-          one["seconds_left"] = static_cast<double>(child->probationLeft()->count()) / 1000;
-        }
-      } else if (child != nullptr && child->parentStatus() && child->parentStatus()->pid == generation.pid) {
-        const hot_restart::DrainStatus& drain = child->parentStatus()->drain;
-        one["connections"] = drain.connections;
-        one["seconds_left"] = static_cast<double>(drain.left.count()) / 1000;
-        one["waits_for"] = drain.connections == 0 ? "nothing" : "connections to end";
+  std::vector<stats::Generation> sharing{
+      {0, ::getpid(), 0, server.generation().epoch(), stats::GenerationState::kServing, true}};
+  if (stats::Region* region = server.store().region()) sharing = region->generations();
+  // Those of another layout have a region of their own, and are known only by what they say.
+  for (auto elder = elders.rbegin(); elder != elders.rend(); ++elder) {
+    if (std::any_of(sharing.begin(), sharing.end(), [&](const auto& other) { return other.epoch == elder->epoch; }))
+      continue;
+    json::object one{{"epoch", elder->epoch}, {"pid", elder->pid}, {"state", elder->draining ? "draining" : "serving"}};
+    if (elder->draining) addDrain(one, elder->drain);
+    list.push_back(one);
+  }
+  for (const stats::Generation& generation : sharing) {
+    json::object one{{"epoch", generation.epoch}, {"pid", generation.pid}, {"state", stateName(generation.state)}};
+    const auto elder = std::find_if(elders.begin(), elders.end(),
+                                    [&generation](const auto& other) { return other.epoch == generation.epoch; });
+    if (generation.self) {
+      addConnections(one, server.drainStatus());
+      if (child != nullptr && child->probationLeft()) {
+        one["state"] = "probation";
+        one["seconds_left"] = static_cast<double>(child->probationLeft()->count()) / 1000;
       }
-      list.push_back(one);
+    } else if (elder != elders.end() && elder->draining) {
+      addDrain(one, elder->drain);
     }
-  } else {
-    json::object one{{"epoch", server.generation().epoch()}, {"pid", ::getpid()}, {"state", "serving"}};
-    for (const auto& [key, value] : ownGeneration(server)) one[key] = value;
     list.push_back(one);
   }
   return Response::json(json::serialize(json::object{{"generations", list}}) + "\n");

@@ -6,7 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "source/base/strings.h"
-#include "source/server/hot_restart/message.h"
+#include "source/server/build.h"
 #include "source/stats/region.h"
 
 namespace baton::server {
@@ -49,12 +49,8 @@ std::string wrongOption(const CLI::App& app, const CLI::ParseError& error, const
 
 }  // namespace
 
-const char* version() {
-  return "0.1.0";
-}
-
 std::string hotRestartVersion(const Options& options) {
-  return std::to_string(hot_restart::kProtocolVersion) + "." +
+  return std::to_string(restartProtocol()) + "." +
          stats::Region::layoutString(static_cast<uint32_t>(options.max_stats), options.max_obj_name_len);
 }
 

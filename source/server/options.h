@@ -66,8 +66,6 @@ struct ParsedOptions {
 // Never exits and prints nothing. `arguments` without the program's name.
 ParsedOptions parseOptions(const std::vector<std::string>& arguments);
 
-// The product's version, "0.1.0", and what /server_info calls it.
-const char* version();
 // "PROTOCOL.LAYOUT": what two processes must have in common for a hot restart that shares its stats. Any difference
 // after the first dot makes stats cross by messages.
 std::string hotRestartVersion(const Options& options);

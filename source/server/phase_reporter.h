@@ -22,6 +22,8 @@ enum class Phase {
   kRolledBack,   // the parent took over again; this process ends
 };
 std::string_view toString(Phase phase);
+// Detail of kConfirmed when no kParentEnded follows.
+inline constexpr std::string_view kNoParent = "without a parent";
 
 class PhaseReporter {
  public:

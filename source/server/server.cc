@@ -282,7 +282,7 @@ void Server::onProbationOver() {
   if (auto listening = generation_->listenForChildren(*this, *store_); !listening) {
     BATON_LOG(kRestart, err, "no hot restart of this process is possible: {}", listening.error().message);
   }
-  phases_.report(Phase::kConfirmed);
+  phases_.report(Phase::kConfirmed, generation_->hasParent() ? "" : kNoParent);
 }
 
 void Server::onSignal(int number) {
@@ -340,6 +340,7 @@ std::vector<std::pair<std::string, std::string>> Server::listenerAddresses() con
 
 void Server::everyFlush() {
   updateStats();
+  base::flushLog();
   store_->mergeHistograms();
   store_->foldDeadGenerations();
   configuration_->ticketKeys().rotate();
@@ -357,10 +358,10 @@ void Server::updateStats() {
     days = std::min(days, certificate.daysUntilExpiration(now));
   }
   stats_->days_until_first_cert_expiring.set(days == INT64_MAX ? 0 : std::max<int64_t>(0, days));
-  const int64_t own = static_cast<int64_t>(drainStatus().connections);
+  const int64_t own = static_cast<int64_t>(connections());
   int64_t parents = 0;
-  if (const auto* child = generation_->child(); child != nullptr && child->parentStatus()) {
-    parents = static_cast<int64_t>(child->parentStatus()->drain.connections);
+  for (const hot_restart::GenerationStatus& elder : generation_->elders()) {
+    parents += static_cast<int64_t>(elder.drain.connections);
   }
   stats_->parent_connections.set(parents);
   stats_->total_connections.set(own + parents);

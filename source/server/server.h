@@ -60,6 +60,7 @@ class Server final : private hot_restart::ParentServer {
   void reopenLogs();
   void updateStats();
   hot_restart::DrainStatus drainStatus() override;
+  std::vector<hot_restart::GenerationStatus> elders() override;
 
  private:
   // The steps of a start. An error ends the process.
@@ -77,6 +78,7 @@ class Server final : private hot_restart::ParentServer {
   void drainAndEnd();
   void closeListeners(const std::set<std::string>& names);
   void checkDrained();
+  uint64_t connections();
   void everyFlush();
 
   // hot_restart::ParentServer

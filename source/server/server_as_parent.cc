@@ -65,6 +65,10 @@ int Server::duplicateStatsRegion() {
   return ::fcntl(store_->region()->fd(), F_DUPFD_CLOEXEC, 0);
 }
 
+std::vector<hot_restart::GenerationStatus> Server::elders() {
+  return generation_->elders();
+}
+
 void Server::stopAccepting() {
   workers_->onEach([](Worker& worker) { worker.pauseAccepting(); });
   if (admin_ != nullptr) admin_->stopAccepting();
@@ -76,7 +80,8 @@ void Server::resumeAccepting() {
 }
 
 void Server::endNow(const std::string& why) {
-  generation_->endParent();
+  // Whoever is older has had more time: the call goes up to the oldest.
+  if (generation_->hasParent()) return generation_->endParent();
   stop(why);
 }
 

@@ -1,5 +1,6 @@
 // The server's drains: by a hot restart, SIGTERM, POST /healthcheck/fail and POST /drain_listeners.
 #include <algorithm>
+#include <mutex>
 
 #include "source/admin/server.h"
 #include "source/base/log.h"
@@ -46,11 +47,30 @@ void Server::startDrain() {
   checkDrained();
 }
 
-hot_restart::DrainStatus Server::drainStatus() {
-  hot_restart::DrainStatus status;
+uint64_t Server::connections() {
   std::atomic<uint64_t> connections{0};
   if (workers_ != nullptr) workers_->onEach([&](Worker& worker) { connections += worker.connections(); });
-  status.connections = connections.load();
+  return connections.load();
+}
+
+hot_restart::DrainStatus Server::drainStatus() {
+  hot_restart::DrainStatus status;
+  status.connections = connections();
+  if (workers_ != nullptr) {
+    // One worker after the other would wait for each; all at once need a lock for the sum.
+    std::mutex mutex;
+    workers_->onEach([&](Worker& worker) {
+      std::lock_guard lock(mutex);
+      worker.countSessions(status.by_kind);
+    });
+  }
+  if (status.connections > 0) {
+    status.waits_for = "connections to end";
+  } else if (generation_->carriesParentStats()) {
+    status.waits_for = "its own parent, whose stats it hands on";
+  } else {
+    status.waits_for = "nothing";
+  }
   if (shutdown_at_) {
     status.left = std::max(std::chrono::milliseconds(0),
                            std::chrono::duration_cast<std::chrono::milliseconds>(*shutdown_at_ - clock_.monotonic()));
@@ -59,7 +79,7 @@ hot_restart::DrainStatus Server::drainStatus() {
 }
 
 void Server::checkDrained() {
-  if (drainStatus().connections == 0) {
+  if (connections() == 0 && !generation_->carriesParentStats()) {
     stop("drained: nothing is left");
     return;
   }

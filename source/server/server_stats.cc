@@ -4,6 +4,8 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "source/server/build.h"
+
 namespace baton::server {
 
 using stats::GaugeMode;
@@ -18,7 +20,6 @@ ServerStats::ServerStats(stats::Store& store)
       state(store.gauge("server.state", GaugeMode::kOwn)),
       parent_connections(store.gauge("server.parent_connections", GaugeMode::kOwn)),
       total_connections(store.gauge("server.total_connections", GaugeMode::kOwn)),
-      version(store.gauge("server.version", GaugeMode::kOwn)),
       days_until_first_cert_expiring(store.gauge("server.days_until_first_cert_expiring", GaugeMode::kOwn)),
       hot_restart_epoch(store.gauge("server.hot_restart_epoch", GaugeMode::kOwn)),
       hot_restart_generation(store.gauge("server.hot_restart_generation", GaugeMode::kOwn)),
@@ -38,7 +39,9 @@ ServerStats::ServerStats(stats::Store& store)
       listener_stopped(store.counter("listener_manager.listener_stopped")),
       listener_create_success(store.counter("listener_manager.listener_create_success")),
       listener_create_failure(store.counter("listener_manager.listener_create_failure")),
-      listener_in_place_updated(store.counter("listener_manager.listener_in_place_updated")) {}
+      listener_in_place_updated(store.counter("listener_manager.listener_in_place_updated")) {
+  addBuildStats(store);
+}
 
 void ServerStats::updateMemory() {
   const struct mallinfo2 heap = ::mallinfo2();

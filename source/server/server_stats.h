@@ -15,8 +15,7 @@ struct ServerStats {
   void updateMemory();
 
   stats::Gauge uptime, concurrency, memory_allocated, memory_heap_size, memory_physical_size, live, state,
-      parent_connections, total_connections, version, days_until_first_cert_expiring, hot_restart_epoch,
-      hot_restart_generation;
+      parent_connections, total_connections, days_until_first_cert_expiring, hot_restart_epoch, hot_restart_generation;
   stats::Counter static_unknown_fields, dynamic_unknown_fields, debug_assertion_failures, envoy_bug_failures;
   stats::Histogram initialization_time_ms;
   stats::Gauge listeners_warming, listeners_active, listeners_draining, filter_chains_draining, workers_started;

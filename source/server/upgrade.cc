@@ -14,6 +14,7 @@
 #include "source/base/clock.h"
 #include "source/base/strings.h"
 #include "source/network/fd.h"
+#include "source/server/phase_reporter.h"
 #include "source/server/service_manager.h"
 
 extern char** environ;
@@ -80,6 +81,7 @@ pid_t start(const Request& request, int report_fd) {
 
 // Prints reports until the one that settles it. Returns the exit status.
 int follow(int report_fd, pid_t child, bool wait) {
+  bool confirmed = false;
   std::string buffer;
   char chunk[4096];
   for (;;) {
@@ -89,13 +91,13 @@ int follow(int report_fd, pid_t child, bool wait) {
     buffer.append(chunk, static_cast<size_t>(got));
     for (size_t end = buffer.find('\n'); end != std::string::npos; end = buffer.find('\n')) {
       const Report report = parseReport(std::string_view(buffer).substr(0, end));
-      const bool serves = report.phase == "CONFIRMED";
-      const bool ended = report.phase == "PARENT_ENDED";
+      confirmed = confirmed || report.phase == toString(Phase::kConfirmed);
+      const bool alone = report.phase == toString(Phase::kParentEnded) || report.detail == kNoParent;
       std::printf("%8.*s ms  %.*s%s%.*s\n", static_cast<int>(report.milliseconds.size()), report.milliseconds.data(),
                   static_cast<int>(report.phase.size()), report.phase.data(), report.detail.empty() ? "" : ": ",
                   static_cast<int>(report.detail.size()), report.detail.data());
       std::fflush(stdout);
-      if ((serves && !wait) || ended) {
+      if (confirmed && (!wait || alone)) {
         std::printf("pid %d serves\n", child);
         return 0;
       }
@@ -104,12 +106,11 @@ int follow(int report_fd, pid_t child, bool wait) {
   }
   int status = 0;
   ::waitpid(child, &status, 0);
+  const char* const outcome = confirmed ? "the old one only drains: nobody serves" : "the old one serves on";
   if (WIFSIGNALED(status)) {
-    std::fprintf(stderr, "baton upgrade: the new process was ended by signal %d; the old one serves on\n",
-                 WTERMSIG(status));
+    std::fprintf(stderr, "baton upgrade: the new process was ended by signal %d; %s\n", WTERMSIG(status), outcome);
   } else {
-    std::fprintf(stderr, "baton upgrade: the new process gave up with status %d; the old one serves on\n",
-                 WEXITSTATUS(status));
+    std::fprintf(stderr, "baton upgrade: the new process gave up with status %d; %s\n", WEXITSTATUS(status), outcome);
   }
   return 1;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "source/base/strings.h"
+#include "source/stats/layout_version.h"
 
 namespace baton::stats {
 namespace {
@@ -116,7 +117,7 @@ Region::~Region() {
 }
 
 std::string Region::layoutString(uint32_t max_stats, uint32_t max_name_bytes) {
-  std::string text = std::to_string(layout::kLayoutVersion);
+  std::string text = std::to_string(layoutVersion());
   for (const size_t part : {size_t{max_stats}, size_t{max_name_bytes}, size_t{layout::kSlots}, size_t{kMaxShards}}) {
     text += '.' + std::to_string(part);
   }
@@ -165,7 +166,7 @@ Result<std::unique_ptr<Region>> Region::initialise(int fd, const RegionOptions& 
   if (auto room = region->reserve(0, sizes.names_at, "the header"); !room) return room.error();
   layout::Header* const header = region->header_;
   header->magic = layout::kMagic;
-  header->layout_version = layout::kLayoutVersion;
+  header->layout_version = layoutVersion();
   header->header_bytes = sizeof(layout::Header);
   header->max_stats = options.max_stats;
   header->max_name_bytes = options.max_name_bytes;
@@ -207,7 +208,7 @@ Result<std::unique_ptr<Region>> Region::attach(int fd, const RegionOptions& opti
   const ssize_t got = ::pread(fd, &head, sizeof(head), 0);
   const layout::Sizes sizes(options.max_stats, options.max_name_bytes);
   if (got != static_cast<ssize_t>(sizeof(head)) || head.magic != layout::kMagic ||
-      head.layout_version != layout::kLayoutVersion || head.header_bytes != sizeof(layout::Header) ||
+      head.layout_version != layoutVersion() || head.header_bytes != sizeof(layout::Header) ||
       head.max_stats != options.max_stats || head.max_name_bytes != options.max_name_bytes ||
       head.slots != layout::kSlots || head.shards != kMaxShards || head.total_bytes != sizes.total_bytes ||
       info.st_size != static_cast<off_t>(sizes.total_bytes)) {

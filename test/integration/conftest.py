@@ -35,7 +35,8 @@ def wait_for(condition, what, deadline=DEADLINE):
 class Baton:
     """One running process. Ports are read from its admin interface."""
 
-    def __init__(self, directory, config, *options, base_id=None, epoch=None, name="baton"):
+    def __init__(self, directory, config, *options, base_id=None, epoch=None, name="baton", binary=None,
+                 environment=None):
         self.directory = directory
         self.admin_file = directory / f"{name}.admin"
         self.log_file = directory / f"{name}.log"
@@ -43,7 +44,7 @@ class Baton:
         if self.admin_file.exists():
             self.admin_file.unlink()
         self.config_file.write_text(config if isinstance(config, str) else yaml.safe_dump(config))
-        command = [BINARY, "-c", str(self.config_file), "--admin-address-path", str(self.admin_file)]
+        command = [binary or BINARY, "-c", str(self.config_file), "--admin-address-path", str(self.admin_file)]
         if "--concurrency" not in options:
             command += ["--concurrency", "1"]
         if base_id is None:
@@ -54,7 +55,8 @@ class Baton:
             command += ["--restart-epoch", str(epoch)]
         command += [str(option) for option in options]
         self.log = open(self.log_file, "wb")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **(environment or {})})
 
     def wait_ready(self):
         wait_for(lambda: self.admin_file.exists() or self.process.poll() is not None, "the admin address")

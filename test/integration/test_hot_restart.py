@@ -363,3 +363,71 @@ def test_three_hundred_listeners_cross_quickly(baton, base_id, upstream):
         assert request(port).status == 200
     assert "301 sockets taken over" in child.output()
     assert parent.wait_ended() == 0
+
+
+def test_the_place_of_a_dead_process_is_taken_while_its_parent_still_drains(baton, base_id, config):
+    options = ("--probation-time-s", "0", "--drain-time-s", "600", "--parent-shutdown-time-s", "600")
+    parent = baton(config, *options, base_id=base_id, epoch=0)
+    port = parent.port("web")
+    assert request(port).status == 200
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as client:  # keeps the parent
+        wait_for(lambda: parent.stat("http.test.downstream_cx_active") == 1, "the connection")
+        child = baton(config, *options, base_id=base_id, epoch=1)
+        wait_for(lambda: "drains" in parent.output(), "the parent to drain")
+        assert request(port).status == 200
+        child.send_signal(signal.SIGKILL)
+        child.wait_ended()
+        with pytest.raises(ConnectionRefusedError):
+            request(port)
+        again = baton(config, *options, base_id=base_id, epoch="auto")
+        assert "nobody serves under base id" in again.output()
+        assert request(port).status == 200
+        # Nothing that the dead one or the draining one counted is lost.
+        assert again.stat("http.test.downstream_rq_2xx") == 3
+        assert again.stat("http.test.downstream_cx_active") == 1
+        client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert parent.wait_ended() == 0
+        assert again.stat("http.test.downstream_rq_2xx") == 4
+    last = baton(config, *options, base_id=base_id, epoch="auto")
+    assert again.wait_ended() == 0
+    assert last.stat("http.test.downstream_rq_2xx") == 4
+
+
+def test_a_process_that_serves_is_not_replaced_because_it_is_silent(baton, base_id, config):
+    parent = baton(config, base_id=base_id, epoch=0)
+    child = baton(config, "--socket-path", f"@elsewhere{base_id}", "--hot-restart-timeout-ms", "300", base_id=base_id, epoch="auto",
+                  wait=False)
+    assert child.wait_ended() == 1
+    assert "does not answer" in child.output()
+    assert request(parent.port("web")).status == 200
+
+
+def test_a_fifth_generation_ends_the_oldest_and_no_other(baton, base_id, tcp_server):
+    def echo(connection):
+        while data := connection.recv(65536):
+            connection.sendall(data)
+
+    config = bootstrap([listener("tcp", tcp_filter("one"), port=free_port())], [cluster("one", tcp_server(echo))])
+    options = ("--probation-time-s", "0", "--drain-time-s", "600", "--parent-shutdown-time-s", "600")
+    processes, clients = [], []
+    for epoch in range(5):
+        processes.append(baton(config, *options, base_id=base_id, epoch=epoch))
+        wait_for(lambda: all("drains" in one.output() for one in processes[:-1]), "the parents to drain")
+        # Each of them waits for a connection of its own.
+        clients.append(socket.create_connection(("127.0.0.1", processes[-1].port("tcp")), timeout=DEADLINE))
+        clients[-1].sendall(b"x")
+        assert clients[-1].recv(1) == b"x"
+    assert processes[0].wait_ended() == 0
+    assert clients[0].recv(1) == b""
+    for process, client in list(zip(processes, clients))[1:]:
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+        assert process.process.poll() is None
+    # What an elder said of its own is up to a second old at each step.
+    wait_for(lambda: [one["epoch"] for one in json.loads(processes[-1].admin("/generations"))["generations"]] == [1, 2, 3, 4],
+             "the oldest to be forgotten")
+    for client in clients:
+        client.close()
+    for process in processes[1:4]:
+        assert process.wait_ended() == 0

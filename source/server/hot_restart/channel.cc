@@ -85,6 +85,11 @@ void Channel::send(const Message& message) {
   }
 }
 
+bool Channel::waitReadable(std::chrono::milliseconds timeout) const {
+  pollfd readable{socket_.get(), POLLIN, 0};
+  return ::poll(&readable, 1, static_cast<int>(timeout.count())) > 0;
+}
+
 void Channel::close() {
   watch_.stop();
   socket_.reset();

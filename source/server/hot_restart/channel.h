@@ -3,6 +3,7 @@
 // is bounded by acknowledgements, and a peer that does not read for kSendPatience counts as gone.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +46,8 @@ class Channel final : private event::Watch::Handler {
   void send(MessageType type) { send(Message{type, {}, {}}); }
   // Delivers what has arrived without waiting for the loop to say so.
   void receivePending() { onReady(0); }
+  // Blocks until something is there to receive. False after `timeout`.
+  bool waitReadable(std::chrono::milliseconds timeout) const;
   PeerCredentials peer() const;
   bool open() const { return watch_.active(); }
   void close();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "source/base/log.h"
+#include "source/server/build.h"
 #include "source/server/hot_restart/parent_side.h"
 
 namespace baton::server::hot_restart {
@@ -71,7 +72,7 @@ base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_
   }
   channel_->start(*this);
   Message hello{MessageType::kHello, {}, {}};
-  hello.fields.add(Tag::kProtocol, kProtocolVersion).add(Tag::kVersion, version).add(Tag::kLayout, layout);
+  hello.fields.add(Tag::kProtocol, restartProtocol()).add(Tag::kVersion, version).add(Tag::kLayout, layout);
   hello.fields.add(Tag::kPid, static_cast<uint64_t>(::getpid()));
   if (epoch) hello.fields.add(Tag::kEpoch, *epoch);
   channel_->send(hello);
@@ -87,6 +88,7 @@ base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_
   welcome.sockets = message.fields.number(Tag::kCount).value_or(0);
   if (!message.descriptors.empty()) welcome.stats_region = std::move(message.descriptors.front());
   parent_pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, welcome.parent_pid, 0)));
+  elders_ = {GenerationStatus{welcome.parent_epoch, welcome.parent_pid}};
   heartbeat_.arm(ParentSide::kHeartbeatInterval);
   return welcome;
 }
@@ -188,11 +190,10 @@ void ChildSide::onMessage(Message&& message) {
     case MessageType::kHeartbeat:
       return;
     case MessageType::kDrainStatus:
-      parent_status_ = ParentStatus{
-          message.fields.number(Tag::kEpoch).value_or(0),
-          static_cast<int>(message.fields.number(Tag::kPid).value_or(0)),
-          DrainStatus{message.fields.number(Tag::kCount).value_or(0), message.fields.number(Tag::kSequence).value_or(0),
-                      std::chrono::milliseconds(message.fields.number(Tag::kMilliseconds).value_or(0))}};
+      elders_ = {decodeStatus(message.fields)};
+      for (const std::string_view bytes : message.fields.all(Tag::kGenerations)) {
+        if (const auto elder = Fields::decode(bytes)) elders_.push_back(decodeStatus(*elder));
+      }
       return;
     case MessageType::kStats:
       takeStats(message);
@@ -249,7 +250,7 @@ void ChildSide::onChannelClosed(const std::string& why) {
   }
   const bool in_probation = state_ == State::kProbation || state_ == State::kAccepting;
   state_ = State::kParentGone;
-  parent_status_.reset();
+  elders_.clear();
   if (in_probation && events_.probation_over) events_.probation_over();
   if (events_.parent_gone) events_.parent_gone();
 }

@@ -27,13 +27,6 @@ struct Welcome {
   network::Fd stats_region;  // invalid: layouts differ, stats cross by messages
 };
 
-// What the child knows of its draining parent, for /generations.
-struct ParentStatus {
-  uint64_t epoch = 0;
-  int pid = 0;
-  DrainStatus drain;
-};
-
 class ChildSide final : private Channel::Handler {
  public:
   enum class State { kStarting, kAccepting, kProbation, kConfirmed, kParentGone };
@@ -61,11 +54,12 @@ class ChildSide final : private Channel::Handler {
   base::Result<void> ready();
   // Tells the parent why this process gives up.
   void abort(const std::string& why);
-  // Ends the parent, and what it waits for, at once.
+  // Ends the parent at once, or the oldest generation before it.
   void endParent();
 
   State state() const { return state_; }
-  const std::optional<ParentStatus>& parentStatus() const { return parent_status_; }
+  // The parent, while it is there, and what it has last said of the generations before it.
+  const std::vector<GenerationStatus>& elders() const { return elders_; }
   std::optional<std::chrono::milliseconds> probationLeft() const;
 
  private:
@@ -88,7 +82,7 @@ class ChildSide final : private Channel::Handler {
   network::Fd parent_pidfd_;
   std::vector<Message> inbox_;
   std::optional<std::string> closed_;
-  std::optional<ParentStatus> parent_status_;
+  std::vector<GenerationStatus> elders_;
   base::MonotonicTime probation_end_{};
   event::Timer heartbeat_;
   event::Timer probation_;

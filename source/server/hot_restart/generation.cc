@@ -1,11 +1,14 @@
 #include "source/server/hot_restart/generation.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "source/base/log.h"
+#include "source/server/build.h"
 
 namespace baton::server::hot_restart {
 namespace {
@@ -53,6 +56,9 @@ base::Result<std::unique_ptr<stats::Store>> Generation::enter() {
   auto socket = connectToParent();
   if (socket) return join(std::move(*socket));
   if (socket.error().code != base::ErrorCode::kNotFound) return socket.error();
+  if (!restart.epoch) {
+    if (auto region = regionOfTheDraining()) return replaceTheDead(std::move(region));
+  }
   const bool alive = Lineage::alive(base_id_);
   if (!alive && (!restart.epoch || restart.skip_on_no_parent)) {
     BATON_LOG(kRestart, info, "no parent under base id {}: a first start", base_id_);
@@ -75,7 +81,7 @@ base::Result<network::Fd> Generation::connectToParent() {
   for (;;) {
     auto socket = Channel::connect(socketAddress());
     if (socket || socket.error().code != base::ErrorCode::kNotFound || !Lineage::alive(base_id_) ||
-        loop_.clock().monotonic() > deadline) {
+        regionOfTheDraining() != nullptr || loop_.clock().monotonic() > deadline) {
       return socket;
     }
     loop_.runOnce(std::chrono::milliseconds(20));
@@ -132,8 +138,40 @@ base::Result<std::unique_ptr<stats::Store>> Generation::join(network::Fd socket)
   if (!lineage) return lineage.error();
   lineage_ = std::move(*lineage);
   if (auto received = receiveSockets(welcome->sockets); !received) return received.error();
+  carries_parent_stats_ = !options_.restart.skip_parent_stats && !welcome->stats_region;
   if (options_.restart.skip_parent_stats) welcome->stats_region.reset();
   return makeStore(std::move(welcome->stats_region));
+}
+
+std::unique_ptr<stats::Region> Generation::regionOfTheDraining() const {
+  auto region = stats::Region::open(regionOptions());
+  if (!region) return nullptr;
+  const auto generations = (*region)->generations();
+  const bool draining = std::all_of(generations.begin(), generations.end(), [](const auto& generation) {
+    return generation.state == stats::GenerationState::kDraining;
+  });
+  return draining && !generations.empty() ? std::move(*region) : nullptr;
+}
+
+base::Result<std::unique_ptr<stats::Store>> Generation::replaceTheDead(std::unique_ptr<stats::Region> region) {
+  auto lineage = Lineage::join(base_id_);
+  if (!lineage) return lineage.error();
+  lineage_ = std::move(*lineage);
+  epoch_ = region->generations().back().epoch + 1;
+  BATON_LOG(kRestart, warn,
+            "nobody serves under base id {}, older processes only drain: epoch {} begins without a parent", base_id_,
+            epoch_);
+  auto store = claim(std::move(region));
+  if (!store) return store;
+  // Two that found this at the same moment see each other at least once.
+  const auto generations = (*store)->region()->generations();
+  const auto serving = std::count_if(generations.begin(), generations.end(), [](const auto& generation) {
+    return generation.state != stats::GenerationState::kDraining;
+  });
+  if (serving > 1)
+    return base::Error{base::ErrorCode::kUnavailable,
+                       "another process starts under base id " + std::to_string(base_id_)};
+  return store;
 }
 
 base::Result<std::unique_ptr<stats::Store>> Generation::makeStore(network::Fd region_from_parent) {
@@ -153,6 +191,10 @@ base::Result<std::unique_ptr<stats::Store>> Generation::makeStore(network::Fd re
     if (!anonymous) return anonymous.error();
     region = std::move(*anonymous);
   }
+  return claim(std::move(region));
+}
+
+base::Result<std::unique_ptr<stats::Store>> Generation::claim(std::unique_ptr<stats::Region> region) {
   if (auto claimed = region->claim(epoch_, options_.concurrency); !claimed) return claimed.error();
   auto store = std::make_unique<stats::Store>(std::move(region));
   importer_ = std::make_unique<stats::Importer>(*store);
@@ -230,8 +272,7 @@ base::Result<void> Generation::listenForChildren(ParentServer& server, stats::St
       ParentStats{[counter = store.counter("server.hot_restart.rollbacks")] { counter.add(); },
                   [counter = store.counter("server.hot_restart.refused")] { counter.add(); },
                   [counter = store.counter("server.hot_restart.completed")] { counter.add(); }});
-  parent_side_->setGenerationCount(
-      [&store]() -> uint64_t { return store.region() == nullptr ? 1 : store.region()->generations().size(); });
+  parent_side_->setGenerationCount([this, &store] { return liveGenerations(store); });
   if (!restart_socket_inherited_) {
     if (auto bound = restart_socket_.bind(socketAddress(), options_.restart.socket_mode); !bound) return bound;
   }
@@ -239,6 +280,13 @@ base::Result<void> Generation::listenForChildren(ParentServer& server, stats::St
     if (auto shared = lineage_->share(); !shared) return shared;
   }
   return restart_socket_.startAccepting();
+}
+
+uint64_t Generation::liveGenerations(stats::Store& store) const {
+  if (store.region() != nullptr && !carries_parent_stats_) return store.region()->generations().size();
+  // Those of another layout are known by what they have said a while ago.
+  const auto known = elders();
+  return 1 + std::count_if(known.begin(), known.end(), [](const auto& elder) { return ::kill(elder.pid, 0) == 0; });
 }
 
 std::optional<HandedSocket> Generation::duplicateRestartSocket() const {

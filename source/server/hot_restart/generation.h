@@ -41,7 +41,11 @@ class Generation {
   // False from the moment in which the parent is known to have died.
   bool hasParent() const { return child_side_ != nullptr && !parent_lost_; }
   const ChildSide* child() const { return child_side_.get(); }
-  const ParentSide* parent() const { return parent_side_.get(); }
+  std::vector<GenerationStatus> elders() const {
+    return child_side_ == nullptr ? std::vector<GenerationStatus>{} : child_side_->elders();
+  }
+  // The parent's stats still come by messages, and on to a child of ours: this process must outlive it.
+  bool carriesParentStats() const { return carries_parent_stats_ && hasParent(); }
 
   // Listening sockets of ours and of the admin, as they came with enter(): before anything that takes time, so that
   // connections wait in their queues rather than being refused if the parent dies while we initialise.
@@ -70,9 +74,15 @@ class Generation {
  private:
   base::Result<std::unique_ptr<stats::Store>> found();
   base::Result<std::unique_ptr<stats::Store>> join(network::Fd socket);
+  // Goes on where a process that served has died, while its elders drain on.
+  base::Result<std::unique_ptr<stats::Store>> replaceTheDead(std::unique_ptr<stats::Region> region);
   base::Result<std::unique_ptr<stats::Store>> makeStore(network::Fd region_from_parent);
+  base::Result<std::unique_ptr<stats::Store>> claim(std::unique_ptr<stats::Region> region);
+  // The lineage's region when all that are alive in it drain, so that nobody serves.
+  std::unique_ptr<stats::Region> regionOfTheDraining() const;
   base::Result<network::Fd> connectToParent();
   network::Address socketAddress() const;
+  uint64_t liveGenerations(stats::Store& store) const;
   stats::RegionOptions regionOptions() const;
   base::Result<void> receiveSockets(uint64_t announced);
   // Remembers a dead parent; other errors go on.
@@ -84,6 +94,7 @@ class Generation {
   uint32_t base_id_ = 0;
   uint64_t epoch_ = 0;
   bool parent_lost_ = false;
+  bool carries_parent_stats_ = false;
   bool restart_socket_inherited_ = false;
   std::optional<Lineage> lineage_;
   std::vector<HandedSocket> sockets_;

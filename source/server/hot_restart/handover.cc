@@ -9,7 +9,7 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-Fields inventoryEntry(std::string_view kind, std::string_view name, uint64_t count) {
+Fields namedCount(std::string_view kind, std::string_view name, uint64_t count) {
   Fields entry;
   entry.add(Tag::kKind, kind).add(Tag::kName, name).add(Tag::kCount, count);
   return entry;
@@ -19,10 +19,10 @@ Fields inventoryEntry(std::string_view kind, std::string_view name, uint64_t cou
 
 Fields encodeInventory(const Inventory& inventory) {
   Fields fields;
-  for (const auto& address : inventory.listeners) fields.add(Tag::kEntry, inventoryEntry("listener", address, 0));
-  for (const auto& address : inventory.tls_listeners) fields.add(Tag::kEntry, inventoryEntry("tls", address, 0));
+  for (const auto& address : inventory.listeners) fields.add(Tag::kEntry, namedCount("listener", address, 0));
+  for (const auto& address : inventory.tls_listeners) fields.add(Tag::kEntry, namedCount("tls", address, 0));
   for (const auto& [cluster, count] : inventory.healthy_endpoints) {
-    fields.add(Tag::kEntry, inventoryEntry("cluster", cluster, count));
+    fields.add(Tag::kEntry, namedCount("cluster", cluster, count));
   }
   fields.add(Tag::kOpenFileLimit, inventory.open_file_limit);
   return fields;
@@ -41,6 +41,34 @@ Inventory decodeInventory(const Fields& fields) {
   }
   inventory.open_file_limit = fields.number(Tag::kOpenFileLimit).value_or(0);
   return inventory;
+}
+
+Fields encodeStatus(const GenerationStatus& status) {
+  Fields fields;
+  fields.add(Tag::kEpoch, status.epoch).add(Tag::kPid, static_cast<uint64_t>(status.pid));
+  fields.add(Tag::kCount, status.drain.connections);
+  fields.add(Tag::kMilliseconds, static_cast<uint64_t>(status.drain.left.count()));
+  fields.add(Tag::kReason, status.drain.waits_for);
+  for (const auto& [kind, count] : status.drain.by_kind) {
+    fields.add(Tag::kEntry, namedCount("connections", kind, count));
+  }
+  return fields;
+}
+
+GenerationStatus decodeStatus(const Fields& fields) {
+  GenerationStatus status;
+  status.epoch = fields.number(Tag::kEpoch).value_or(0);
+  status.pid = static_cast<int>(fields.number(Tag::kPid).value_or(0));
+  status.draining = true;
+  status.drain.connections = fields.number(Tag::kCount).value_or(0);
+  status.drain.left = std::chrono::milliseconds(fields.number(Tag::kMilliseconds).value_or(0));
+  status.drain.waits_for = std::string(fields.text(Tag::kReason).value_or(""));
+  for (const std::string_view bytes : fields.all(Tag::kEntry)) {
+    const auto entry = Fields::decode(bytes);
+    if (!entry || entry->text(Tag::kKind) != "connections") continue;
+    status.drain.by_kind.emplace_back(entry->text(Tag::kName).value_or(""), entry->number(Tag::kCount).value_or(0));
+  }
+  return status;
 }
 
 std::vector<std::string> compareInventories(const Inventory& parent, const Inventory& child) {

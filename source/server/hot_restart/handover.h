@@ -44,9 +44,21 @@ std::vector<std::string> compareInventories(const Inventory& parent, const Inven
 
 struct DrainStatus {
   uint64_t connections = 0;
-  uint64_t requests = 0;
-  std::chrono::milliseconds left{0};  // until the parent shutdown time
+  std::chrono::milliseconds left{0};                           // until the parent shutdown time
+  std::vector<std::pair<std::string, uint64_t>> by_kind = {};  // connections: "http1", "tcp", ...
+  std::string waits_for = {};
 };
+
+// What is known of another generation, for /generations.
+struct GenerationStatus {
+  uint64_t epoch = 0;
+  int pid = 0;
+  bool draining = false;
+  DrainStatus drain = {};
+};
+
+Fields encodeStatus(const GenerationStatus& status);
+GenerationStatus decodeStatus(const Fields& fields);
 
 // One value for kStats messages.
 struct StatValue {
@@ -71,7 +83,9 @@ class ParentServer {
   // The child is there to stay: listeners are closed and connections drained.
   virtual void startDrain() = 0;
   virtual DrainStatus drainStatus() = 0;
-  // Ends the process now; `why` is for the log.
+  // The generations before this one that are still there, the youngest first.
+  virtual std::vector<GenerationStatus> elders() = 0;
+  // Ends the oldest generation from this one on, at once; `why` is for the log.
   virtual void endNow(const std::string& why) = 0;
   // The oldest generation is to end: too many are alive.
   virtual void endOldestGeneration() = 0;

@@ -41,7 +41,7 @@ enum class MessageType : uint16_t {
   kProbationOver,  // C->P: the take-over is final; the parent drains
   kAbort,          // C->P: the child gives up; the parent goes on
   kDrainStatus,    // P->C: what the draining parent still has
-  kEndNow,         // C->P: the parent is to end whatever is left (and to pass it on to its own parent if it has one)
+  kEndNow,         // C->P: the parent is to end whatever is left, or to pass it on to its own parent if it has one
   kStats,          // P->C: cumulative values, where the regions' layouts differ
   kStatsReceived,  // C->P: acknowledges a kStats by its sequence number
 };

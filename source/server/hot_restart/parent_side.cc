@@ -6,13 +6,12 @@
 #include <unistd.h>
 
 #include "source/base/log.h"
+#include "source/server/build.h"
 
 namespace baton::server::hot_restart {
 namespace {
 
 constexpr std::chrono::milliseconds kStatusInterval{1000};
-// Values in one kStats message; keeps a message far below its limit.
-constexpr size_t kStatsPerMessage = 500;
 
 network::Fd openPidfd(int pid) {
   return network::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -27,6 +26,7 @@ ParentSide::ParentSide(event::Loop& loop, ParentServer& server, ParentIdentity i
       identity_(std::move(identity)),
       options_(options),
       stats_(std::move(stats)),
+      carrier_(server),
       deadline_(
           loop, [this] { onDeadline(); }, event::Precision::kFine),
       tick_(
@@ -91,6 +91,8 @@ void ParentSide::onMessage(Message&& message) {
       return;
     case MessageType::kAbort:
       return giveUp("it gave up: " + std::string(message.fields.text(Tag::kReason).value_or("no reason given")), false);
+    case MessageType::kStatsReceived:
+      return carrier_.acknowledged(*channel_, message.fields.number(Tag::kSequence).value_or(0));
     case MessageType::kEndNow:
       if (state_ == State::kDraining) server_.endNow("the new process asked for it");
       return;
@@ -103,9 +105,9 @@ void ParentSide::hello(const Message& message) {
   greeted_ = true;
   const Fields& fields = message.fields;
   const uint64_t protocol = fields.number(Tag::kProtocol).value_or(0);
-  if (protocol != kProtocolVersion) {
+  if (protocol != restartProtocol()) {
     return refuse("hot restart protocol " + std::to_string(protocol) + " does not fit the parent's " +
-                  std::to_string(kProtocolVersion));
+                  std::to_string(restartProtocol()));
   }
   const auto epoch = fields.number(Tag::kEpoch);
   if (epoch && *epoch != identity_.epoch + 1) {
@@ -116,16 +118,17 @@ void ParentSide::hello(const Message& message) {
   if (generation_count_ && generation_count_() >= kMaxGenerations) server_.endOldestGeneration();
 
   Message welcome{MessageType::kWelcome, {}, {}};
-  welcome.fields.add(Tag::kProtocol, kProtocolVersion).add(Tag::kVersion, identity_.version);
+  welcome.fields.add(Tag::kProtocol, restartProtocol()).add(Tag::kVersion, identity_.version);
   welcome.fields.add(Tag::kEpoch, identity_.epoch).add(Tag::kPid, static_cast<uint64_t>(::getpid()));
   welcome.fields.add(Tag::kLayout, identity_.layout).add(Tag::kCount, server_.inventory().sockets);
   const bool same_layout = !identity_.layout.empty() && fields.text(Tag::kLayout) == identity_.layout;
   if (same_layout) {
     if (const int region = server_.duplicateStatsRegion(); region >= 0) welcome.descriptors.emplace_back(region);
   }
-  stats_by_message_ = welcome.descriptors.empty();
+  const bool stats_by_message = welcome.descriptors.empty();
+  carrier_.restart(stats_by_message);
   BATON_LOG(kRestart, info, "epoch {} (pid {}, version {}) begins to take over{}", child_epoch_, channel_->peer().pid,
-            fields.text(Tag::kVersion).value_or("?"), stats_by_message_ ? "; stats cross by messages" : "");
+            fields.text(Tag::kVersion).value_or("?"), stats_by_message ? "; stats cross by messages" : "");
   channel_->send(welcome);
   expect(kInitialisationSilence);
 }
@@ -184,7 +187,7 @@ void ParentSide::sendState() {
     message.fields.add(Tag::kName, part.name).add(Tag::kValue, part.value);
     channel_->send(message);
   }
-  if (stats_by_message_) sendStats();
+  carrier_.send(*channel_);
   channel_->send(MessageType::kStateDone);
   expect(kInitialisationSilence);
 }
@@ -202,19 +205,16 @@ void ParentSide::commit(const Message& message) {
 
 void ParentSide::onTick() {
   if (state_ == State::kProbation) {
-    if (stats_by_message_) sendStats();
+    carrier_.send(*channel_);
     channel_->send(MessageType::kHeartbeat);
     tick_.arm(kHeartbeatInterval);
     return;
   }
   if (state_ != State::kDraining || channel_ == nullptr) return;
-  if (stats_by_message_) sendStats();
-  const DrainStatus status = server_.drainStatus();
-  Message message{MessageType::kDrainStatus, {}, {}};
-  message.fields.add(Tag::kEpoch, identity_.epoch).add(Tag::kPid, static_cast<uint64_t>(::getpid()));
-  message.fields.add(Tag::kCount, status.connections);
-  message.fields.add(Tag::kSequence, status.requests);
-  message.fields.add(Tag::kMilliseconds, static_cast<uint64_t>(status.left.count()));
+  carrier_.send(*channel_);
+  Message message{
+      MessageType::kDrainStatus, encodeStatus({identity_.epoch, ::getpid(), true, server_.drainStatus()}), {}};
+  for (const GenerationStatus& elder : server_.elders()) message.fields.add(Tag::kGenerations, encodeStatus(elder));
   channel_->send(message);
   tick_.arm(kStatusInterval);
 }
@@ -229,24 +229,20 @@ void ParentSide::startDraining() {
   onTick();
 }
 
-void ParentSide::sendStats() {
-  const std::vector<StatValue> values = server_.exportStats();
-  for (size_t at = 0; at < values.size(); at += kStatsPerMessage) {
-    Message message{MessageType::kStats, {}, {}};
-    message.fields.add(Tag::kSequence, ++stats_sequence_);
-    for (size_t i = at; i < std::min(at + kStatsPerMessage, values.size()); ++i) {
-      Fields entry;
-      entry.add(Tag::kName, values[i].name).add(Tag::kValue, values[i].value);
-      entry.add(Tag::kKind, static_cast<uint64_t>(values[i].gauge));
-      message.fields.add(Tag::kEntry, entry);
-    }
-    channel_->send(message);
-  }
-}
-
 void ParentSide::sayGoodbye() {
-  if (state_ != State::kDraining || channel_ == nullptr) return;
-  if (stats_by_message_) sendStats();
+  if ((state_ != State::kProbation && state_ != State::kDraining) || channel_ == nullptr) return;
+  // Whatever the child says from now on, this process accepts no more.
+  state_ = State::kDraining;
+  carrier_.sendLast(*channel_);
+  const auto deadline = loop_.clock().monotonic() + kGoodbyePatience;
+  while (channel_ != nullptr && !carrier_.idle()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - loop_.clock().monotonic());
+    if (left.count() <= 0 || !channel_->waitReadable(left)) {
+      carrier_.flush(*channel_);
+      break;
+    }
+    channel_->receivePending();
+  }
   dropChannel();
 }
 

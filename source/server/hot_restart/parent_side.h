@@ -16,6 +16,7 @@
 #include "source/network/fd.h"
 #include "source/server/hot_restart/channel.h"
 #include "source/server/hot_restart/handover.h"
+#include "source/server/hot_restart/stats_carrier.h"
 #include "source/server/options.h"
 
 namespace baton::server::hot_restart {
@@ -43,17 +44,17 @@ class ParentSide final : private Channel::Handler {
 
   // A process has connected to the restart socket.
   void onChild(network::Fd socket);
-  // The process is about to end: tells the child its last values and that it goes.
+  // The process is about to end: tells the child its last values and waits until it has them, but no longer than
+  // kGoodbyePatience.
   void sayGoodbye();
   State state() const { return state_; }
-  // The epoch of the child that took over; meaningful in kProbation and kDraining.
-  uint64_t childEpoch() const { return child_epoch_; }
   // How many generations are alive, for the limit. Set by the server.
   void setGenerationCount(std::function<uint64_t()> count) { generation_count_ = std::move(count); }
 
   // How long a child may be silent while it loads and warms up; it sends heartbeats meanwhile.
   static constexpr std::chrono::seconds kInitialisationSilence{60};
   static constexpr std::chrono::milliseconds kHeartbeatInterval{200};
+  static constexpr std::chrono::milliseconds kGoodbyePatience{1000};
 
  private:
   void onMessage(Message&& message) override;
@@ -66,7 +67,6 @@ class ParentSide final : private Channel::Handler {
   void sendState();
   void commit(const Message& message);
   void startDraining();
-  void sendStats();
   void refuse(const std::string& why);
   // The child is given up; what that means depends on the state.
   void giveUp(const std::string& why, bool kill_child);
@@ -87,8 +87,7 @@ class ParentSide final : private Channel::Handler {
   network::Fd child_pidfd_;
   uint64_t child_epoch_ = 0;
   bool greeted_ = false;
-  bool stats_by_message_ = false;
-  uint64_t stats_sequence_ = 0;
+  StatsCarrier carrier_;
   std::vector<HandedSocket> to_send_;
   size_t sent_ = 0;
   size_t batch_size_ = 0;

@@ -1,13 +1,12 @@
 // Parent and child in one process, over a socketpair, on one loop: every step, refusal, deadline and end of channel.
 
 #include <fcntl.h>
+#include <functional>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <functional>
 
 #include "source/server/hot_restart/child_side.h"
 #include "source/server/hot_restart/parent_side.h"
@@ -32,7 +31,11 @@ class FakeParentServer final : public ParentServer {
     return sockets;
   }
   std::vector<StatePart> exportState() override { return {{"keys", std::string("a\0b", 3)}, {"health", ""}}; }
-  std::vector<StatValue> exportStats() override { return {{"counter", false, 12}, {"gauge", true, 3}}; }
+  std::vector<StatValue> exportStats() override {
+    std::vector<StatValue> values{{"counter", false, 12}, {"gauge", true, 3}};
+    for (int i = 0; i < more_stats; ++i) values.push_back({"more" + std::to_string(i), false, 1});
+    return values;
+  }
   int duplicateStatsRegion() override { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
   void stopAccepting() override {
     accepting = false;
@@ -46,12 +49,14 @@ class FakeParentServer final : public ParentServer {
     draining = true;
     log += "drain ";
   }
-  DrainStatus drainStatus() override { return {42, 5, milliseconds(1000)}; }
+  DrainStatus drainStatus() override { return {42, milliseconds(1000), {{"http1", 40}, {"tcp", 2}}, "them"}; }
+  std::vector<GenerationStatus> elders() override { return {{3, 77, true, {1, milliseconds(9), {}, "it"}}}; }
   void endNow(const std::string&) override { log += "end "; }
   void endOldestGeneration() override { log += "end-oldest "; }
 
   Inventory own;
   uint32_t socket_count = 150;
+  int more_stats = 0;
   bool accepting = true;
   bool draining = false;
   std::string log;
@@ -65,9 +70,9 @@ class SidesTest : public testing::Test {
   }
 
   void makeParent() {
-    parent_ = std::make_unique<ParentSide>(loop_, server_, ParentIdentity{4, "1.2.3", layout_}, options_,
-                                           ParentStats{[this] { ++rollbacks_; }, [this] { ++refusals_; },
-                                                       [this] { ++completed_; }});
+    parent_ = std::make_unique<ParentSide>(
+        loop_, server_, ParentIdentity{4, "1.2.3", layout_}, options_,
+        ParentStats{[this] { ++rollbacks_; }, [this] { ++refusals_; }, [this] { ++completed_; }});
   }
 
   // Connects a new child to the parent; the parent's end of the socketpair goes in as from the restart socket.
@@ -149,9 +154,14 @@ TEST_F(SidesTest, TheWholeSequenceEndsWithADrainingParent) {
   EXPECT_EQ(child->state(), ChildSide::State::kProbation);
   EXPECT_FALSE(server_.draining) << "nothing that can't be taken back happens in probation";
 
-  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining && child->parentStatus().has_value(); }));
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining && child->elders().size() == 2; }));
   EXPECT_EQ(child_log_, "probation-over ");
-  EXPECT_EQ(child->parentStatus()->drain.connections, 42u);
+  EXPECT_EQ(child->elders()[0].epoch, 4u);
+  EXPECT_EQ(child->elders()[0].drain.connections, 42u);
+  EXPECT_EQ(child->elders()[0].drain.by_kind, (server_.drainStatus().by_kind));
+  EXPECT_EQ(child->elders()[0].drain.waits_for, "them");
+  EXPECT_EQ(child->elders()[1].epoch, 3u);
+  EXPECT_EQ(child->elders()[1].drain.connections, 1u);
   EXPECT_EQ(completed_, 1);
   EXPECT_EQ(rollbacks_, 0);
 }
@@ -295,6 +305,71 @@ TEST_F(SidesTest, DifferentLayoutsCarryStatsByMessages) {
   EXPECT_EQ(stats_[0].name, "counter");
   EXPECT_EQ(stats_[0].value, 12u);
   EXPECT_TRUE(stats_[1].gauge);
+}
+
+// A child of another layout that says what it is told to, and reads what has come.
+class RawChild {
+ public:
+  explicit RawChild(network::Fd socket) : socket_(std::move(socket)) {}
+
+  void say(MessageType type, Tag tag, uint64_t value) {
+    Message message{type, {}, {}};
+    message.fields.add(tag, value).add(Tag::kLayout, "another");
+    const std::string packet = encode(message);
+    EXPECT_EQ(::send(socket_.get(), packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
+  }
+
+  // The sequence numbers of the chunks of stats among it; all other messages are skipped.
+  std::vector<uint64_t> chunks() {
+    std::vector<uint64_t> found;
+    std::string buffer(kMaxMessageBytes, 0);
+    for (;;) {
+      const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got <= 0) return found;
+      const auto message = decode({buffer.data(), static_cast<size_t>(got)}, {});
+      if (!message || message->type != MessageType::kStats) continue;
+      found.push_back(message->fields.number(Tag::kSequence).value_or(0));
+    }
+  }
+
+ private:
+  network::Fd socket_;
+};
+
+TEST_F(SidesTest, AChildThatDoesNotAcknowledgeStatsHasOneChunkWaitingAndNoMore) {
+  options_.step_timeout = std::chrono::seconds(60);
+  server_.more_stats = 1100;
+  makeParent();
+  RawChild child(connectChild());
+  child.say(MessageType::kHello, Tag::kProtocol, kProtocolVersion);
+  child.say(MessageType::kState, Tag::kCount, 0);
+  child.say(MessageType::kReady, Tag::kMilliseconds, 60'000);
+  ASSERT_TRUE(loop_.runUntil([&] { return !server_.accepting; }));
+  // Several heartbeats, with each of which a round could begin.
+  const auto later = loop_.clock().monotonic() + 4 * ParentSide::kHeartbeatInterval;
+  ASSERT_TRUE(loop_.runUntil([&] { return loop_.clock().monotonic() > later; }));
+  EXPECT_EQ(child.chunks(), std::vector<uint64_t>{1});
+
+  child.say(MessageType::kStatsReceived, Tag::kSequence, 1);
+  std::vector<uint64_t> next;
+  ASSERT_TRUE(loop_.runUntil([&] {
+    if (next.empty()) next = child.chunks();
+    return !next.empty();
+  }));
+  EXPECT_EQ(next, std::vector<uint64_t>{2});
+}
+
+TEST_F(SidesTest, TheLastValuesAreLeftInTheSocketOfAChildThatDoesNotAnswer) {
+  options_.step_timeout = std::chrono::seconds(60);
+  server_.more_stats = 1100;
+  makeParent();
+  RawChild child(connectChild());
+  child.say(MessageType::kHello, Tag::kProtocol, kProtocolVersion);
+  child.say(MessageType::kReady, Tag::kMilliseconds, 60'000);
+  ASSERT_TRUE(loop_.runUntil([&] { return !server_.accepting; }));
+  child.chunks();
+  parent_->sayGoodbye();
+  EXPECT_EQ(child.chunks().size(), 3u) << "one round";
 }
 
 TEST_F(SidesTest, TheOldestGenerationEndsWhenAFifthWouldCome) {
