@@ -8,9 +8,11 @@
 #   SIGUSR1  makes all generations reopen their logs
 #
 # A new configuration is validated first, and a new process that fails never costs the healthy one: the same epoch is
-# tried again at the next SIGHUP. Ends with a non-zero status when no generation is left without having been told to.
+# tried again RESTART_RETRIES times, 1 s, 2 s, 4 s, ... after each failure, and at the next SIGHUP. When the process that
+# serves dies, its draining parents are no service: all end. Ends with a non-zero status when no generation is left
+# without having been told to.
 # Settings from the environment: BATON (program, default: baton next to this script's build, or in PATH), DRAIN_TIME_S
-# (30), PARENT_SHUTDOWN_TIME_S (60), EPOCH_FILE (none: where the present epoch is written).
+# (30), PARENT_SHUTDOWN_TIME_S (60), RESTART_RETRIES (0), EPOCH_FILE (none: where the present epoch is written).
 set -u
 
 if [[ -z "${BATON:-}" ]]; then
@@ -20,24 +22,34 @@ fi
 drain_time=${DRAIN_TIME_S:-30}
 shutdown_time=${PARENT_SHUTDOWN_TIME_S:-60}
 epoch_file=${EPOCH_FILE:-}
+retries=${RESTART_RETRIES:-0}
 options=("$@")
 
-declare -A epoch_of  # pid -> epoch
-current=             # pid of the newest process that serves
+declare -A epoch_of   # pid -> epoch
+declare -A phases_of  # pid -> descriptor on which it reports its phases
+current=              # pid of the newest process
+retries_left=0
+back_off=1
+timer=                # pid of the sleep before the next try
 next_epoch=0
 ending=false
 status=0
 
 say() { echo "hot_restart.sh: $*" >&2; }
 
+set_epoch_file() { [[ -z "$epoch_file" ]] || echo "${epoch_of[$current]}" >"$epoch_file"; }
+
 start_epoch() {
-  "$BATON" "${options[@]}" --restart-epoch "$next_epoch" --drain-time-s "$drain_time" \
+  local phases
+  exec {phases}<> <(:) # a pipe without a name
+  BATON_PHASE_FD=$phases "$BATON" "${options[@]}" --restart-epoch "$next_epoch" --drain-time-s "$drain_time" \
     --parent-shutdown-time-s "$shutdown_time" &
   local pid=$!
   epoch_of[$pid]=$next_epoch
+  phases_of[$pid]=$phases
   current=$pid
   say "epoch $next_epoch is pid $pid"
-  [[ -n "$epoch_file" ]] && echo "$next_epoch" >"$epoch_file"
+  set_epoch_file
   next_epoch=$((next_epoch + 1))
 }
 
@@ -47,7 +59,15 @@ restart() {
     say "the new configuration is refused; epoch $((next_epoch - 1)) serves on"
     return
   fi
+  stop_timer
+  retries_left=$retries
+  back_off=1
   start_epoch
+}
+
+stop_timer() {
+  [[ -z "$timer" ]] || kill "$timer" 2>/dev/null
+  timer=
 }
 
 signal_all() {
@@ -57,26 +77,52 @@ signal_all() {
 
 end_all() {
   ending=true
+  stop_timer
   say "ending all generations"
   signal_all TERM
 }
 
+# True when the process has reported that the take-over is final. Reads the reports, so it answers once.
+was_confirmed() {
+  local phases=${phases_of[$1]} report confirmed=1
+  unset "phases_of[$1]"
+  while read -r -t 0.1 -u "$phases" report; do
+    [[ "$report" == CONFIRMED* ]] && confirmed=0
+  done
+  exec {phases}>&-
+  return $confirmed
+}
+
 # A generation has ended: decides what that means.
 ended() {
-  local pid=$1 code=$2 epoch=${epoch_of[$1]}
+  local pid=$1 code=$2 epoch=${epoch_of[$1]} confirmed=false
   unset "epoch_of[$pid]"
+  was_confirmed "$pid" && confirmed=true
   say "epoch $epoch (pid $pid) ended with status $code"
   [[ "$pid" == "$current" ]] || return
   $ending && return
   status=$((code == 0 ? 1 : code))
-  # The newest has failed. If an older one is alive it serves on, and the epoch is free for another try.
   current=
+  if $confirmed; then
+    ((${#epoch_of[@]} > 0)) && say "epoch $epoch was the service; ending those that only drain"
+    signal_all TERM
+    return
+  fi
+  # The newest has failed. If an older one is alive it serves on, and the epoch is free for another try.
   for pid in "${!epoch_of[@]}"; do
     if [[ -z "$current" ]] || ((epoch_of[$pid] > epoch_of[$current])); then current=$pid; fi
   done
   if [[ -n "$current" ]]; then
     next_epoch=$((epoch_of[$current] + 1))
+    set_epoch_file
     say "epoch ${epoch_of[$current]} serves on"
+    if ((retries_left > 0)); then
+      say "epoch $next_epoch is tried again in $back_off s"
+      sleep "$back_off" &
+      timer=$!
+      retries_left=$((retries_left - 1))
+      back_off=$((2 * back_off))
+    fi
   fi
 }
 
@@ -90,12 +136,17 @@ start_epoch
 while ((${#epoch_of[@]} > 0)); do
   # Ends at any signal, a child's end included.
   gone=
-  wait -n -p gone "${!epoch_of[@]}"
+  wait -n -p gone "${!epoch_of[@]}" $timer
   code=$?
-  [[ -n "${gone:-}" ]] && ended "$gone" "$code"
+  if [[ -n "$timer" && "${gone:-}" == "$timer" ]]; then
+    timer=
+    start_epoch
+  elif [[ -n "${gone:-}" ]]; then
+    ended "$gone" "$code"
+  fi
   if $hup; then
     hup=false
-    restart
+    [[ -z "$current" ]] || restart
   fi
 done
 $ending && exit 0
