@@ -363,6 +363,14 @@ def test_pythons_client_keeps_its_connection(edge, transport):
 
 # --- Clients that leave ---
 
+def test_a_client_that_closes_its_connection_ends_what_it_asked_for(edge):
+    del edge.servers["h1"].lines[1:]
+    with socket.create_connection(("127.0.0.1", edge.plain), timeout=DEADLINE) as client:
+        client.sendall(b"GET /h1/hang HTTP/1.1\r\nhost: a\r\n\r\n")
+        edge.servers["h1"].wait_for_line("hanging")
+    edge.servers["h1"].wait_for_line("left")
+
+
 def test_a_client_that_only_ended_its_direction_gets_its_answer(edge):
     answer = raw(edge.plain, b"GET /h1/chunks HTTP/1.1\r\nhost: a\r\n\r\n", shutdown=True)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"piece 99\n" in answer

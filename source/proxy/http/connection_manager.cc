@@ -83,7 +83,10 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
       connection_.pauseReading();
     }
   }
-  if (end_of_stream) codec_->onEndOfInput();
+  if (end_of_stream) {
+    codec_->onEndOfInput();
+    if (!closing_) expectGoneClient();
+  }
   return closing_ ? bytes.size() : consumed;
 }
 
@@ -209,6 +212,27 @@ void ConnectionManager::failStreams(std::string_view details) {
 
 // --- Ends ---
 
+// A client that sends no more may want its answers still, or may be gone: TCP tells the two apart only when something
+// is sent. It has a moment, and longer while it takes bytes; then what it asked for is given up.
+void ConnectionManager::expectGoneClient() {
+  // HTTP/1.1 that has become a tunnel: its halves end on their own.
+  if (tunnel_ && !isHttp2()) return;
+  sent_when_looked_ = connection_.bytesSent();
+  gone_at_ = worker_.loop.now() + config_->api.delayed_close_timeout;
+  armTimer();
+}
+
+void ConnectionManager::lookForGoneClient() {
+  gone_at_ = base::MonotonicTime::max();
+  const bool tunnel = tunnel_ && !isHttp2();
+  if (tunnel || connection_.unsentBytes() > 0 || connection_.bytesSent() != sent_when_looked_) {
+    return expectGoneClient();
+  }
+  client_gone_ = true;
+  closing_ = true;
+  connection_.close(network::CloseType::kAbort);
+}
+
 void ConnectionManager::startDrain() {
   if (drain_ != Drain::kNone || closing_) return;
   if (!isHttp2()) {
@@ -294,7 +318,7 @@ void ConnectionManager::onClosed(network::CloseReason reason) {
   event::EndOfTurnTask::unlink();
   timer_.cancel();
   const HttpStats& stats = config_->stats;
-  const bool local = reason == network::CloseReason::kLocal || closed_by_us_;
+  const bool local = !client_gone_ && (reason == network::CloseReason::kLocal || closed_by_us_);
   closed_by_us_ = local;
   if (connection_.closeTimedOut()) stats.downstream_cx_delayed_close_timeout.add();
   stats.downstream_cx_destroy.add();
@@ -340,7 +364,7 @@ std::chrono::milliseconds ConnectionManager::idleTimeout() const {
 }
 
 void ConnectionManager::armTimer() {
-  base::MonotonicTime next = drain_at_;
+  base::MonotonicTime next = std::min(drain_at_, gone_at_);
   const auto headers = config_->api.request_headers_timeout;
   if (requests_ == 0 && !isHttp2() && headers.count() > 0) next = std::min(next, started_ + headers);
   if (streams_.empty() && idleTimeout().count() > 0) next = std::min(next, idle_since_ + idleTimeout());
@@ -360,6 +384,10 @@ void ConnectionManager::onTimer() {
   if (requests_ == 0 && !isHttp2() && headers.count() > 0 && now >= started_ + headers) {
     config_->stats.downstream_rq_header_timeout.add();
     return closeSoon();
+  }
+  if (now >= gone_at_) {
+    lookForGoneClient();
+    if (closing_) return;
   }
   if (now >= drain_at_) {
     finishDrain();

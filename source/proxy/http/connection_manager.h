@@ -72,6 +72,8 @@ class ConnectionManager final : public network::Session,
   bool isHttp2() const { return codec_ != nullptr && codec_->protocol() == http::Protocol::kHttp2; }
   void startDrain();
   void finishDrain();
+  void expectGoneClient();
+  void lookForGoneClient();
   void closeSoon();
   void becameIdle();
   void failStreams(std::string_view details);
@@ -93,6 +95,8 @@ class ConnectionManager final : public network::Session,
   base::MonotonicTime started_;
   base::MonotonicTime idle_since_;
   base::MonotonicTime drain_at_ = base::MonotonicTime::max();  // of the final GOAWAY
+  base::MonotonicTime gone_at_ = base::MonotonicTime::max();   // the client has ended its direction
+  uint64_t sent_when_looked_ = 0;                              // bytes, when gone_at_ was set
   std::vector<std::pair<const void*, std::shared_ptr<void>>> filter_state_;
   uint64_t charged_received_ = 0;
   uint64_t charged_sent_ = 0;
@@ -103,6 +107,7 @@ class ConnectionManager final : public network::Session,
   bool closing_ = false;         // close() was called
   bool closed_ = false;
   bool closed_by_us_ = false;
+  bool client_gone_ = false;  // as if it had closed the connection
   bool protocol_error_ = false;
   bool tunnel_ = false;
   bool tls_counted_ = false;

@@ -382,6 +382,47 @@ TEST_F(ConnectionManagerTest, AClientThatGoesAwayEndsItsUpstreamRequest) {
   EXPECT_EQ(gauge("http.test.downstream_rq_active"), 0);
 }
 
+TEST_F(ConnectionManagerTest, AClientThatSendsNoMoreHasAMomentForItsAnswer) {
+  start();
+  get("/");
+  client->endWrite();
+  settle();
+  advance(500ms);
+  EXPECT_FALSE(web().last().was_reset);
+  web().last().respond(204);
+  settle();
+  EXPECT_EQ(status(), 204);
+}
+
+TEST_F(ConnectionManagerTest, AClientThatSendsNoMoreAndGetsNothingIsGone) {
+  start();
+  get("/");
+  client->endWrite();
+  settle();
+  advance(1200ms);
+  EXPECT_TRUE(web().last().was_reset);
+  EXPECT_EQ(log.at(0).flags, "DC");
+  EXPECT_EQ(counter("http.test.downstream_cx_destroy_remote_active_rq"), 1u);
+  EXPECT_EQ(counter("http.test.downstream_cx_destroy_local"), 0u);
+}
+
+TEST_F(ConnectionManagerTest, AClientThatSendsNoMoreIsThereForAsLongAsItTakesBytes) {
+  start();
+  get("/");
+  web().last().respondHeaders(200);
+  client->endWrite();
+  settle();
+  for (int i = 0; i < 5; ++i) {
+    web().last().respondData("more");
+    settle();
+    advance(900ms);
+    EXPECT_FALSE(web().last().was_reset);
+  }
+  advance(2400ms);
+  EXPECT_TRUE(web().last().was_reset);
+  EXPECT_EQ(log.at(0).flags, "DC");
+}
+
 TEST_F(ConnectionManagerTest, AnOverloadedServerRefusesRequests) {
   server.stop_accepting_requests = true;
   start();
