@@ -5,6 +5,7 @@
 #include "api/access_log.h"
 #include "api/cluster.h"
 #include "api/description.h"
+#include "api/grpc_stats.h"
 #include "api/http_connection_manager.h"
 #include "api/http_filters.h"
 #include "api/listener.h"
@@ -43,7 +44,7 @@ std::vector<ExtensionCategory> makeCategories() {
        "HTTP filter",
        {extension<Router>("envoy.filters.http.router"), extension<Cors>("envoy.filters.http.cors"),
         extension<HealthCheckFilter>(), extension<LocalRateLimit>(), extension<Buffer>(),
-        extension<GrpcWeb>("envoy.filters.http.grpc_web")},
+        extension<GrpcWeb>("envoy.filters.http.grpc_web"), extension<GrpcStats>("envoy.filters.http.grpc_stats")},
        {"envoy.extensions.filters.http."}},
       {"perroute",
        "setting of a filter for a route",

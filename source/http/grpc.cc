@@ -75,13 +75,11 @@ std::string decodeGrpcMessage(std::string_view value) {
   return percentDecode(value);
 }
 
-HeaderMap grpcTrailersOnly(GrpcStatus status, std::string_view message) {
-  HeaderMap headers;
-  headers.add(HeaderName::kStatus, "200");
-  headers.add(HeaderName::kContentType, "application/grpc");
-  headers.set(HeaderName::kGrpcStatus, static_cast<uint64_t>(status));
-  if (!message.empty()) headers.add(HeaderName::kGrpcMessage, encodeGrpcMessage(message));
-  return headers;
+void makeGrpcTrailersOnly(HeaderMap& response, GrpcStatus status, std::string_view message) {
+  response.setStatus(200);
+  response.set(HeaderName::kContentType, "application/grpc");
+  if (!response.has(HeaderName::kGrpcStatus)) response.set(HeaderName::kGrpcStatus, static_cast<uint64_t>(status));
+  if (!message.empty()) response.set(HeaderName::kGrpcMessage, encodeGrpcMessage(message));
 }
 
 }  // namespace baton::http

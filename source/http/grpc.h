@@ -27,7 +27,7 @@ std::optional<int> grpcStatusOf(const HeaderMap& headers_or_trailers);
 std::string encodeGrpcMessage(std::string_view message);
 std::string decodeGrpcMessage(std::string_view value);
 
-// A response that consists of headers only: HTTP 200 with grpc-status and grpc-message.
-HeaderMap grpcTrailersOnly(GrpcStatus status, std::string_view message);
+// Turns a response of ours into one that consists of headers only: HTTP 200 with grpc-status and grpc-message.
+void makeGrpcTrailersOnly(HeaderMap& response, GrpcStatus status, std::string_view message);
 
 }  // namespace baton::http

@@ -36,21 +36,8 @@ void ActiveStream::sendLocalReply(LocalReply reply) {
                         .content_type = std::string(reply.content_type)};
   if (reply.reason == LocalReplyReason::kPayloadTooLarge) config_.stats.downstream_rq_too_large.add();
 
-  const bool grpc = headers_received_ && http::isGrpcRequest(request_headers_);
-  if (grpc) {
-    const auto status =
-        reply.grpc_status ? static_cast<http::GrpcStatus>(*reply.grpc_status) : http::httpToGrpcStatus(draft.status);
-    if (!config_.local_replies.empty()) {
-      HeaderMap preview;
-      preview.setStatus(draft.status);
-      config_.local_replies.apply(draft, preview, info_, request_headers_, *worker_.runtime);
-    }
-    response_headers_ = http::grpcTrailersOnly(status, draft.body);
-    draft.body.clear();
-  } else {
-    response_headers_.clear();
-    response_headers_.setStatus(draft.status);
-  }
+  response_headers_.clear();
+  response_headers_.setStatus(draft.status);
   for (const auto& [name, value] : reply.headers) response_headers_.set(name, value);
   if (reply.edited_by_route && route_.entry != nullptr) {
     info_.response_code = draft.status;
@@ -58,18 +45,21 @@ void ActiveStream::sendLocalReply(LocalReply reply) {
         response_headers_, route_.target,
         {.info = info_, .request_headers = &request_headers_, .response_headers = &response_headers_});
   }
-  if (!grpc) {
-    if (!config_.local_replies.empty()) {
-      config_.local_replies.apply(draft, response_headers_, info_, request_headers_, *worker_.runtime);
+  if (!config_.local_replies.empty()) {
+    config_.local_replies.apply(draft, response_headers_, info_, request_headers_, *worker_.runtime);
+  }
+  if (headers_received_ && http::isGrpcRequest(request_headers_)) {
+    const auto status =
+        reply.grpc_status ? static_cast<http::GrpcStatus>(*reply.grpc_status) : http::httpToGrpcStatus(draft.status);
+    http::makeGrpcTrailersOnly(response_headers_, status, draft.body);
+    draft.body.clear();
+  } else if (!draft.body.empty()) {
+    response_headers_.set(HeaderName::kContentLength, static_cast<uint64_t>(draft.body.size()));
+    if (!draft.content_type.empty() || !response_headers_.has(HeaderName::kContentType)) {
+      response_headers_.set(HeaderName::kContentType, draft.content_type.empty() ? "text/plain" : draft.content_type);
     }
-    if (!draft.body.empty()) {
-      response_headers_.set(HeaderName::kContentLength, static_cast<uint64_t>(draft.body.size()));
-      if (!draft.content_type.empty() || !response_headers_.has(HeaderName::kContentType)) {
-        response_headers_.set(HeaderName::kContentType, draft.content_type.empty() ? "text/plain" : draft.content_type);
-      }
-    } else if (!http::hasNoContent({}, draft.status)) {
-      response_headers_.set(HeaderName::kContentLength, "0");
-    }
+  } else if (!http::hasNoContent({}, draft.status)) {
+    response_headers_.set(HeaderName::kContentLength, "0");
   }
   const bool has_content = !draft.body.empty() && !http::hasNoContent(request_headers_.method(), draft.status);
   writeHeaders(!has_content, false);

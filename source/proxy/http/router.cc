@@ -4,6 +4,7 @@
 
 #include "source/base/strings.h"
 #include "source/http/field_syntax.h"
+#include "source/http/grpc.h"
 #include "source/http/message_rules.h"
 #include "source/proxy/http/http_attempt.h"
 #include "source/proxy/http/tcp_attempt.h"
@@ -35,6 +36,7 @@ void Router::requestHeaders(bool end_of_stream) {
   config_.stats.rq_total.add();
   head_only_ = end_of_stream;
   internal_ = stream_.internalRequest();
+  grpc_ = http::isGrpcRequest(stream_.requestHeaders());
   upgrade_ = stream_.upgrade();
   const RouteChoice& route = stream_.route();
   if (!passesStrictCheck() || !findCluster(route)) return;

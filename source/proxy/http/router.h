@@ -94,6 +94,8 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   void chargeResponse(int status, bool canary);
   void chargeTime();
   void report(upstream::HostOutcome outcome, int status);
+  // Of a gRPC call it counts what its grpc-status means.
+  void reportAnswer(int status, const http::HeaderMap& headers_or_trailers);
   void upstreamDone();
   void touch();
 
@@ -134,6 +136,8 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   bool response_over_ = false;  // of a tunnel whose other direction goes on
   bool internal_ = false;
   bool canary_ = false;
+  bool grpc_ = false;
+  bool grpc_outcome_due_ = false;  // with the trailers
   int response_pauses_ = 0;
   uint32_t attempts_ = 0;
   std::string_view upgrade_;

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "source/base/strings.h"
+#include "source/http/grpc.h"
 #include "source/http/message_rules.h"
+#include "source/http/status.h"
 #include "source/proxy/http/router.h"
 #include "source/upstream/cluster_info.h"
 
@@ -73,6 +75,13 @@ void Router::report(upstream::HostOutcome outcome, int status) {
   if (attempt_ != nullptr && attempt_->host() != nullptr) cluster_->report(*attempt_->host(), outcome, status);
 }
 
+void Router::reportAnswer(int status, const HeaderMap& headers_or_trailers) {
+  if (grpc_ && status < 500) {
+    if (const auto grpc_status = http::grpcStatusOf(headers_or_trailers)) status = http::grpcToHttpStatus(*grpc_status);
+  }
+  report(outcomeOf(status), status);
+}
+
 void Router::onPoolFailure(upstream::PoolFailure failure, std::string_view transport_failure_reason) {
   if (!transport_failure_reason.empty()) stream_.info().upstream.transport_failure_reason = transport_failure_reason;
   if (retry_ && replayable()) {
@@ -129,13 +138,15 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
                                       : RetryState::Verdict::kNo;
     if (verdict == RetryState::Verdict::kRetry) {
       cluster_->info().stats.retried.charge(status);
-      report(outcomeOf(status), status);
+      reportAnswer(status, headers);
       retry(verdict);
       return;
     }
     retry(verdict);
   }
-  report(outcomeOf(status), status);
+  // A gRPC call says at its end how it went.
+  grpc_outcome_due_ = grpc_ && !end_of_stream;
+  if (!grpc_outcome_due_) reportAnswer(status, headers);
   const bool canary = headers.get(HeaderName::kXEnvoyUpstreamCanary) == "true" ||
                       (attempt_->host() != nullptr && attempt_->host()->canary);
   chargeResponse(status, canary);
@@ -178,6 +189,7 @@ void Router::onUpstreamData(std::string_view bytes, bool end_of_stream) {
 
 void Router::onUpstreamTrailers(HeaderMap&& trailers) {
   touch();
+  if (grpc_outcome_due_) reportAnswer(stream_.info().response_code, trailers);
   chargeTime();
   stream_.sendResponseTrailers(std::move(trailers));
   if (state_ != State::kOver) upstreamDone();

@@ -400,6 +400,26 @@ TEST_F(LocalReplyTest, MappersEditOurOwnResponses) {
   EXPECT_EQ(body(), "504: upstream request timeout");
 }
 
+TEST_F(LocalReplyTest, MappersEditWhatGrpcClientsGet) {
+  auto& replies = config.local_reply_config.emplace();
+  api::ResponseMapper mapper;
+  mapper.filter.emplace().status_code_filter.emplace().comparison.emplace().value.emplace().default_value = 503;
+  mapper.status_code = 401;
+  mapper.body.emplace().inline_string = "come in first";
+  api::HeaderValueOption option;
+  option.header = api::HeaderValue{"x-edited", "yes"};
+  mapper.headers_to_add = {option};
+  replies.mappers.push_back(mapper);
+  start();
+  web().next.push_back({FakeCluster::Outcome::Kind::kFail, upstream::PoolFailure::kNoHealthyHost});
+  send("POST /s/m HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(status(), 200);
+  EXPECT_EQ(field("content-type"), "application/grpc");
+  EXPECT_EQ(field("grpc-status"), "16");
+  EXPECT_EQ(field("grpc-message"), "come in first");
+  EXPECT_EQ(field("x-edited"), "yes");
+}
+
 TEST_F(LocalReplyTest, ResponsesOfUpstreamsAreLeftAlone) {
   auto& replies = config.local_reply_config.emplace();
   replies.body_format.emplace().text_format_source.emplace().inline_string = "edited";

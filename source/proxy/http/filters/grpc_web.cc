@@ -53,7 +53,9 @@ class GrpcWebFilter final : public HttpFilter {
     const std::string type(headers.get(HeaderName::kContentType));
     transform_ = !end_of_stream && http::isGrpcContentType(type);
     if (!http::isGrpcContentType(type)) return;
-    headers.set(HeaderName::kContentType, std::string(text_response_ ? kWebText : kWeb) + suffixOf(type));
+    const std::string suffix = suffixOf(type);
+    headers.set(HeaderName::kContentType,
+                std::string(text_response_ ? kWebText : kWeb) + (suffix.empty() ? "+proto" : suffix));
     headers.remove(HeaderName::kContentLength);
   }
 

@@ -23,6 +23,7 @@ base::Result<BuiltFilter> buildHttpFilter(const api::HttpFilter& config, const F
   if (auto built = tryBuild(buildLocalRateLimitFilter, settings, context)) return *std::move(built);
   if (auto built = tryBuild(buildBufferFilter, settings, context)) return *std::move(built);
   if (auto built = tryBuild(buildGrpcWebFilter, settings, context)) return *std::move(built);
+  if (auto built = tryBuild(buildGrpcStatsFilter, settings, context)) return *std::move(built);
   return base::Error{base::ErrorCode::kInvalidArgument, "filter '" + config.name + "' is not known here"};
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "api/grpc_stats.h"
 #include "api/http_filters.h"
 
 #include "source/base/result.h"
@@ -32,5 +33,6 @@ base::Result<BuiltFilter> buildLocalRateLimitFilter(const api::LocalRateLimit& c
                                                     const FilterBuildContext& context);
 base::Result<BuiltFilter> buildBufferFilter(const api::Buffer& config, const FilterBuildContext&);
 base::Result<BuiltFilter> buildGrpcWebFilter(const api::GrpcWeb&, const FilterBuildContext&);
+base::Result<BuiltFilter> buildGrpcStatsFilter(const api::GrpcStats& config, const FilterBuildContext&);
 
 }  // namespace baton::proxy
