@@ -142,8 +142,13 @@ TEST(ListenSettingsTest, AreReadFromTheListener) {
   EXPECT_EQ((*settings)[0].options[0].value, std::string("\x01\0\0\0", 4));
   EXPECT_EQ((*settings)[1].address.text(), "@x");
   EXPECT_FALSE((*settings)[1].reuse_port) << "Unix sockets can't share";
-  listener.socket_options[0] = {.level = 1, .name = 9, .buf_value = "not base64!"};
-  EXPECT_FALSE(ListenSettings::of(listener));
+  listener.socket_options[0] = {.level = 1, .name = 9, .buf_value = std::string("raw\0", 4)};
+  listener.additional_addresses[0].socket_options =
+      api::SocketOptionsOverride{{{.level = 1, .name = 8, .int_value = 2}}};
+  const auto own = ListenSettings::of(listener);
+  ASSERT_TRUE(own);
+  EXPECT_EQ((*own)[0].options[0].value, std::string("raw\0", 4));
+  EXPECT_EQ((*own)[1].options[0].name, 8);
   listener.address->socket_address->address = "example.com";
   EXPECT_FALSE(ListenSettings::of(listener));
 }
