@@ -1,5 +1,6 @@
 #include "source/network/listener.h"
 
+#include <atomic>
 #include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,6 +13,15 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLongestRetry{1000};
+// A shortage that comes and goes is reported once in this time, for all listeners and workers together.
+constexpr std::chrono::seconds kBetweenReports{60};
+
+bool mayReportExhaustion() {
+  static std::atomic<base::MonotonicTime> next{base::MonotonicTime::min()};
+  const base::MonotonicTime now = std::chrono::steady_clock::now();
+  base::MonotonicTime allowed = next.load(std::memory_order_relaxed);
+  return now >= allowed && next.compare_exchange_strong(allowed, now + kBetweenReports);
+}
 
 // The process or the system is out of something: trying again at once would only burn the CPU.
 bool isExhaustion(int error) {
@@ -116,7 +126,7 @@ void Listener::acceptFailed(int error) {
   retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetry, kLongestRetry);
   watch_.setEvents(0);
   retry_.arm(retry_delay_);
-  if (exhaustion_logged_) return;
+  if (exhaustion_logged_ || !mayReportExhaustion()) return;
   exhaustion_logged_ = true;
   errno = error;
   BATON_LOG(kNetwork, err, "listener '{}' cannot accept connections: {}; they wait in the kernel's queue, trying again",

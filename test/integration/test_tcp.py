@@ -263,6 +263,27 @@ def test_a_reset_crosses_to_the_other_side(baton, tcp_server):
     assert outcome == [ConnectionResetError]
 
 
+def test_a_reset_of_a_tls_client_is_no_end_to_the_upstream(baton, certificate, tcp_server):
+    outcome = []
+
+    def serve(connection):
+        try:
+            connection.sendall(b"go")
+            while connection.recv(100):
+                pass
+            outcome.append("end")
+        except ConnectionResetError:
+            outcome.append("reset")
+
+    process, port = proxy(baton, tcp_server(serve), tls=tls_context(certificate))
+    with connect(port) as plain, client_context().wrap_socket(plain) as client:
+        client.sendall(b"hello")
+        assert client.recv(100) == b"go"
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    wait_for(lambda: outcome, "the upstream to see it")
+    assert outcome == ["reset"]
+
+
 # --- time ---
 
 def test_a_silent_session_ends_after_the_idle_timeout_and_a_busy_one_lives_on(baton, tcp_server):
@@ -617,6 +638,15 @@ def test_without_descriptors_accepting_stops_and_recovers_and_what_is_open_is_se
             get(connection)
         wait_for(lambda: "accepts connections again" in process.output(), "the recovery to be reported")
         get(kept)
+        # A shortage that comes back soon is not news.
+        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (open_descriptors(process) + 4, hard))
+        waiting = [stack.enter_context(connect(port)) for _ in range(20)]
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            get(kept)
+        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        for connection in waiting:
+            get(connection)
     assert process.output().count("cannot accept connections") == 1
 
 
