@@ -121,3 +121,9 @@ class Client:
                 assert struct.unpack(">I", payload)[0] in codes
                 return
             assert kind != RST_STREAM, f"only the stream was reset: {payload}"
+
+    def connection_error(self, codes):
+        """GOAWAY with one of the codes, then the end of the connection (RFC 9113 5.4.1)."""
+        self.refused(codes, stream_errors=False)
+        while self.next():
+            pass
