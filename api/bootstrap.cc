@@ -85,6 +85,12 @@ const MessageDescription& describe(const Bootstrap*) {
           field<&Bootstrap::layered_runtime>("layered_runtime", "The runtime; an admin layer only when not set."),
           field<&Bootstrap::stats_flush_interval>(
               "stats_flush_interval", "How often histograms are merged and sinks are fed.", {.min = 1, .max = 300000}),
+          field<&Bootstrap::use_tcp_for_dns_lookups>("use_tcp_for_dns_lookups", "Ask by TCP, not by UDP.",
+                                                     {.deprecated = "typed_dns_resolver_config"}),
+          field<&Bootstrap::dns_resolution_config>("dns_resolution_config", "Name servers and options.",
+                                                   {.deprecated = "typed_dns_resolver_config"}),
+          field<&Bootstrap::typed_dns_resolver_config>("typed_dns_resolver_config",
+                                                       "The resolver of clusters that have none."),
           ignored("flags_path"),
           ignored("watchdog"),
           ignored("watchdogs"),
@@ -98,9 +104,6 @@ const MessageDescription& describe(const Bootstrap*) {
           unsupported("stats_sinks", "stats sinks"),
           unsupported("overload_manager", "the overload manager"),
           unsupported("header_prefix", "another prefix than x-envoy-"),
-          unsupported("typed_dns_resolver_config", "DNS resolver extensions"),
-          unsupported("use_tcp_for_dns_lookups", "DNS over TCP"),
-          unsupported("dns_resolution_config", "DNS resolver options"),
           unsupported("application_log_config", "application log formats; use --log-format"),
           unsupportedObservability("tracing", "HTTP tracing"),
           unsupported("hds_config", "health discovery"),
@@ -117,6 +120,18 @@ const MessageDescription& describe(const Bootstrap*) {
           unsupported("listener_manager", "listener manager extensions"),
           unsupported("grpc_async_client_manager_config", "gRPC clients"),
           unsupported("perf_tracing_file_path", "performance tracing"),
+      },
+      [](void* object) {
+        auto& bootstrap = *static_cast<Bootstrap*>(object);
+
+        if (!bootstrap.typed_dns_resolver_config) {
+          auto old = bootstrap.dns_resolution_config.value_or(DnsResolutionConfig{});
+          old.dns_resolver_options.use_tcp_for_dns_lookups |= bootstrap.use_tcp_for_dns_lookups;
+          bootstrap.typed_dns_resolver_config =
+              DnsResolverExtension::of(std::move(old.resolvers), old.dns_resolver_options);
+        }
+        bootstrap.use_tcp_for_dns_lookups = false;
+        bootstrap.dns_resolution_config.reset();
       });
   return description;
 }

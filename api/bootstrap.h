@@ -8,6 +8,7 @@
 #include "api/access_log.h"
 #include "api/address.h"
 #include "api/cluster.h"
+#include "api/dns.h"
 #include "api/endpoint.h"
 #include "api/listener.h"
 #include "api/runtime.h"
@@ -50,6 +51,9 @@ struct Bootstrap {
   std::optional<Admin> admin;                     // The admin interface; none when not set.
   std::optional<LayeredRuntime> layered_runtime;  // The runtime; an admin layer only when not set.
   Milliseconds stats_flush_interval{5000};
+  bool use_tcp_for_dns_lookups = false;
+  std::optional<DnsResolutionConfig> dns_resolution_config;
+  std::optional<DnsResolverExtension> typed_dns_resolver_config;  // The resolver of clusters that have none.
 };
 
 const MessageDescription& describe(const Node*);

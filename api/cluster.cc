@@ -263,6 +263,16 @@ const MessageDescription& describe(const Cluster*) {
               "dns_failure_refresh_rate", "Time between DNS lookups after a failure; dns_refresh_rate when not set."),
           field<&Cluster::respect_dns_ttl>("respect_dns_ttl", "Take the time between DNS lookups from the answer."),
           field<&Cluster::dns_lookup_family>("dns_lookup_family", "Addresses to look up; AUTO prefers IPv6."),
+          field<&Cluster::dns_jitter>("dns_jitter", "Up to this much is added to the time between DNS lookups."),
+          field<&Cluster::dns_resolvers>("dns_resolvers", "Name servers.", {.deprecated = "typed_dns_resolver_config"}),
+          field<&Cluster::use_tcp_for_dns_lookups>("use_tcp_for_dns_lookups", "Ask by TCP, not by UDP.",
+                                                   {.deprecated = "typed_dns_resolver_config"}),
+          field<&Cluster::dns_resolver_options>("dns_resolver_options", "Options of look-ups.",
+                                                {.deprecated = "typed_dns_resolver_config"}),
+          field<&Cluster::dns_resolution_config>("dns_resolution_config", "Name servers and options.",
+                                                 {.deprecated = "typed_dns_resolver_config"}),
+          field<&Cluster::typed_dns_resolver_config>("typed_dns_resolver_config",
+                                                     "The resolver; the bootstrap's when not set."),
           field<&Cluster::wait_for_warm_on_init>(
               "wait_for_warm_on_init", "Listeners open only after the cluster has found and checked its endpoints."),
           field<&Cluster::outlier_detection>("outlier_detection", "Passive health checks."),
@@ -280,12 +290,6 @@ const MessageDescription& describe(const Cluster*) {
           ignored("metadata"),
           unsupported("cluster_type", "cluster extensions", "cluster_discovery_type"),
           unsupported("eds_cluster_config", "endpoint discovery"),
-          unsupported("dns_jitter", "jitter of DNS lookups"),
-          unsupported("dns_resolvers", "DNS resolvers of single clusters"),
-          unsupported("use_tcp_for_dns_lookups", "DNS over TCP"),
-          unsupported("dns_resolver_options", "DNS resolver options"),
-          unsupported("dns_resolution_config", "DNS resolvers of single clusters"),
-          unsupported("typed_dns_resolver_config", "DNS resolver extensions"),
           unsupported("transport_socket_matches", "transport socket matches"),
           unsupported("cleanup_interval", "clusters of original destinations"),
           unsupported("lb_subset_config", "subset load balancing"),
@@ -304,6 +308,20 @@ const MessageDescription& describe(const Cluster*) {
       },
       [](void* object) {
         auto& cluster = *static_cast<Cluster*>(object);
+
+        // The newest of the fields that are set counts.
+        if (!cluster.typed_dns_resolver_config && cluster.dns_resolution_config) {
+          cluster.typed_dns_resolver_config = DnsResolverExtension::of(
+              std::move(cluster.dns_resolution_config->resolvers), cluster.dns_resolution_config->dns_resolver_options);
+        } else if (!cluster.typed_dns_resolver_config) {
+          auto options = cluster.dns_resolver_options.value_or(DnsResolverOptions{});
+          options.use_tcp_for_dns_lookups |= cluster.use_tcp_for_dns_lookups;
+          cluster.typed_dns_resolver_config = DnsResolverExtension::of(std::move(cluster.dns_resolvers), options);
+        }
+        cluster.dns_resolvers.clear();
+        cluster.use_tcp_for_dns_lookups = false;
+        cluster.dns_resolver_options.reset();
+        cluster.dns_resolution_config.reset();
 
         const bool by_client = cluster.protocol_selection == Cluster::ClusterProtocolSelection::kUseDownstreamProtocol;
         const bool outdated = cluster.max_requests_per_connection || cluster.upstream_http_protocol_options ||

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/address.h"
+#include "api/dns.h"
 #include "api/endpoint.h"
 #include "api/health_check.h"
 #include "api/outlier_detection.h"
@@ -149,6 +150,12 @@ struct Cluster {
   std::optional<BackOff> dns_failure_refresh_rate;
   bool respect_dns_ttl = false;
   DnsLookupFamily dns_lookup_family = DnsLookupFamily::kAuto;
+  Milliseconds dns_jitter{0};
+  std::vector<Address> dns_resolvers;
+  bool use_tcp_for_dns_lookups = false;
+  std::optional<DnsResolverOptions> dns_resolver_options;
+  std::optional<DnsResolutionConfig> dns_resolution_config;
+  std::optional<DnsResolverExtension> typed_dns_resolver_config;  // The resolver; the bootstrap's when not set.
   bool wait_for_warm_on_init = true;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<BindConfig> upstream_bind_config;

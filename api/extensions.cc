@@ -5,6 +5,7 @@
 #include "api/access_log.h"
 #include "api/cluster.h"
 #include "api/description.h"
+#include "api/dns.h"
 #include "api/grpc_stats.h"
 #include "api/http_connection_manager.h"
 #include "api/http_filters.h"
@@ -60,6 +61,10 @@ std::vector<ExtensionCategory> makeCategories() {
        {extension<PreviousHostsPredicate>("envoy.retry_host_predicates.previous_hosts")},
        {"envoy.extensions.retry."}},
       {"upstreamopts", "upstream protocol option", {extension<UpstreamHttpOptions>()}, {"envoy.extensions.upstreams."}},
+      {"dnsresolver",
+       "DNS resolver",
+       {extension<CaresDnsResolverConfig>("envoy.network.dns_resolver.cares")},
+       {"envoy.extensions.network.dns_resolver."}},
   };
 }
 

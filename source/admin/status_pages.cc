@@ -32,7 +32,17 @@ json::object objectOf(const std::vector<std::pair<std::string, std::string>>& me
 json::object healthJson(const HostStatus& host) {
   json::object health{{"eds_health_status", "HEALTHY"}};
   for (const std::string_view flag : base::split(host.health_flags, '/')) {
-    if (!flag.empty() && flag != "healthy") health[json::string_view(flag.data(), flag.size())] = true;
+    if (flag == "failed_eds_health") {
+      health["eds_health_status"] = "UNHEALTHY";
+    } else if (flag == "degraded_eds_health") {
+      health["eds_health_status"] = "DEGRADED";
+    } else if (flag == "failed_active_hc") {
+      health["failed_active_health_check"] = true;
+    } else if (flag == "degraded_active_hc") {
+      health["failed_active_degraded_check"] = true;
+    } else if (!flag.empty() && flag != "healthy") {
+      health[json::string_view(flag.data(), flag.size())] = true;
+    }
   }
   return health;
 }

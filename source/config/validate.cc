@@ -74,6 +74,7 @@ void validateClusters(Validation& v) {
 void validate(const api::Bootstrap& bootstrap, const Node& root, Problems& problems) {
   Validation v(bootstrap, root, problems);
   if (bootstrap.admin) validateAdmin(v, *bootstrap.admin);
+  v.dnsResolver(bootstrap.typed_dns_resolver_config);
   if (bootstrap.layered_runtime) validateRuntime(v, *bootstrap.layered_runtime);
   const Path::In in(v.path, "static_resources");
   validateListeners(v);

@@ -176,6 +176,7 @@ void validateCluster(Validation& v, const api::Cluster& cluster) {
     const Path::In field(v.path, "source_address");
     v.ipAddress(*cluster.upstream_bind_config->source_address, "the local side");
   }
+  v.dnsResolver(cluster.typed_dns_resolver_config);
   if (cluster.transport_socket) validateTransport(v, *cluster.transport_socket);
   validateHttpOptions(v, cluster);
 }

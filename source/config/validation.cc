@@ -79,6 +79,22 @@ void Validation::ipAddress(const api::SocketAddress& address, std::string_view w
   error(fmt::format("{} needs an IPv4 or IPv6 address, found \"{}\"", what, address.address));
 }
 
+void Validation::dnsResolver(const std::optional<api::DnsResolverExtension>& resolver) {
+  const auto* cares = resolver ? resolver->typed_config.as<api::CaresDnsResolverConfig>() : nullptr;
+  if (cares == nullptr) return;
+  const Path::In in(path, "typed_dns_resolver_config");
+  const Path::In config(path, "typed_config");
+  for (size_t i = 0; i < cares->resolvers.size(); ++i) {
+    const Path::In step(path, "resolvers", i);
+    if (cares->resolvers[i].pipe) {
+      error("a name server has an IP address and a port");
+    } else if (cares->resolvers[i].socket_address) {
+      const Path::In kind(path, "socket_address");
+      ipAddress(*cares->resolvers[i].socket_address, "a name server");
+    }
+  }
+}
+
 void Validation::pipe(const api::Pipe& pipe) {
   if (network::Address::unixSocket(pipe.path) || pipe.path.empty()) return;
   const Path::In in(path, "path");

@@ -33,6 +33,7 @@ struct Validation {
   void dataSource(std::string_view field, const std::optional<api::DataSource>& source);
   // `what` says whose address it is: "a listener".
   void ipAddress(const api::SocketAddress& address, std::string_view what);
+  void dnsResolver(const std::optional<api::DnsResolverExtension>& resolver);
   void pipe(const api::Pipe& pipe);
   void ranges(std::string_view field, const std::vector<api::CidrRange>& ranges);
   void accessLogs(std::string_view field, const std::vector<api::AccessLog>& logs);

@@ -1,37 +1,58 @@
 #include "source/upstream/cares_resolver.h"
 
 #include <algorithm>
+#include <arpa/nameser.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <sys/epoll.h>
+#include <utility>
 
 #include "source/base/strings.h"
+#include "source/network/socket.h"
 
 namespace baton::upstream {
 
 namespace {
 
+bool absent(int status) {
+  return status == ARES_ENOTFOUND || status == ARES_ENODATA;
+}
+
 base::Error dnsError(const std::string& name, int status) {
-  const bool absent = status == ARES_ENOTFOUND || status == ARES_ENODATA;
-  return {absent ? base::ErrorCode::kNotFound : base::ErrorCode::kUnavailable,
+  return {absent(status) ? base::ErrorCode::kNotFound : base::ErrorCode::kUnavailable,
           "DNS: " + name + ": " + ares_strerror(status)};
 }
 
-// Whether an IPv6 address could be reached at all from here.
-bool hostHasIpv6() {
+// Whether an address of this family could be reached at all from here.
+bool hostHas(int family) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return false;
   bool found = false;
   for (const ifaddrs* at = list; at != nullptr && !found; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET6) continue;
-    const auto& address = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
-    found = !IN6_IS_ADDR_LOOPBACK(&address) && !IN6_IS_ADDR_LINKLOCAL(&address);
+    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != family) continue;
+    if (family == AF_INET) {
+      const auto& address = reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
+      found = ntohl(address.s_addr) >> 24 != IN_LOOPBACKNET;
+    } else {
+      const auto& address = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
+      found = !IN6_IS_ADDR_LOOPBACK(&address) && !IN6_IS_ADDR_LINKLOCAL(&address);
+    }
   }
   freeifaddrs(list);
   return found;
 }
 
-// Address families to ask for, one after the other until one has addresses.
+// c-ares falls back to a server on the loopback interface where resolv.conf names none.
+bool systemHasServers(ares_channel channel) {
+  ares_addr_port_node* list = nullptr;
+  if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS || list == nullptr) return false;
+  const bool is_default =
+      list->next == nullptr && list->family == AF_INET && list->addr.addr4.s_addr == htonl(INADDR_LOOPBACK);
+  ares_free_data(list);
+  return !is_default;
+}
+
+// Address families to ask for, one after the other: until one has addresses, or, with kAll, all of them.
 std::vector<int> familiesFor(const std::string& name, DnsFamily family) {
   switch (family) {
     case DnsFamily::kV4Only:
@@ -41,12 +62,12 @@ std::vector<int> familiesFor(const std::string& name, DnsFamily family) {
     case DnsFamily::kV4Preferred:
       return {AF_INET, AF_INET6};
     case DnsFamily::kAll:
-      return {AF_UNSPEC};
+      break;
     case DnsFamily::kAuto:
       break;
   }
   // Every machine has ::1 as a localhost, and most services there listen on 127.0.0.1 only.
-  if (base::equalsIgnoreCase(name, "localhost") || !hostHasIpv6()) return {AF_INET, AF_INET6};
+  if (base::equalsIgnoreCase(name, "localhost") || !hostHas(AF_INET6)) return {AF_INET, AF_INET6};
   return {AF_INET6, AF_INET};
 }
 
@@ -86,8 +107,12 @@ struct CaresResolver::Lookup {
   Query* query;  // null: given up
   std::string name;
   std::vector<int> families;
-  size_t next_family = 0;
+  bool all_families;
   Done done;
+  size_t next_family = 0;
+  DnsAnswer answer{.ttl = std::chrono::seconds::max()};
+  // Of the last family that failed but for having no addresses: then nobody knows that there are none.
+  std::optional<int> failure;
 };
 
 class CaresResolver::Query final : public DnsQuery {
@@ -98,8 +123,28 @@ class CaresResolver::Query final : public DnsQuery {
   Lookup* lookup = nullptr;
 };
 
-CaresResolver::CaresResolver(event::Loop& loop)
+base::Result<CaresResolver::Settings> CaresResolver::Settings::of(const api::CaresDnsResolverConfig& config) {
+  Settings settings{.servers_as_fallback = config.use_resolvers_as_fallback,
+                    .filter_unroutable = config.filter_unroutable_families,
+                    .tcp = config.dns_resolver_options.use_tcp_for_dns_lookups,
+                    .search_domains = !config.dns_resolver_options.no_default_search_domain,
+                    .rotate = config.rotate_nameservers,
+                    .udp_answer_bytes = config.edns0_max_payload_size};
+  if (config.query_timeout_seconds) settings.timeout = std::chrono::seconds(*config.query_timeout_seconds);
+  if (config.query_tries) settings.tries = static_cast<int>(*config.query_tries);
+  for (const api::Address& resolver : config.resolvers) {
+    auto address = network::addressOf(resolver);
+    if (!address) return address.error();
+    if (!address->isIp()) return base::Error{base::ErrorCode::kInvalidArgument, "a name server has an IP address"};
+    if (address->port() == 0) address->setPort(NAMESERVER_PORT);
+    settings.servers += (settings.servers.empty() ? "" : ",") + address->text();
+  }
+  return settings;
+}
+
+CaresResolver::CaresResolver(event::Loop& loop, const Settings& settings)
     : loop_(loop),
+      settings_(settings),
       timer_(
           loop,
           [this] {
@@ -111,22 +156,36 @@ CaresResolver::CaresResolver(event::Loop& loop)
 base::Result<std::unique_ptr<CaresResolver>> CaresResolver::make(event::Loop& loop, const Settings& settings) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   if (library != ARES_SUCCESS) return base::Error{base::ErrorCode::kSystem, "c-ares does not start"};
-  std::unique_ptr<CaresResolver> resolver(new CaresResolver(loop));
+  std::unique_ptr<CaresResolver> resolver(new CaresResolver(loop, settings));
+  if (auto done = resolver->open(); !done) return done.error();
+  return resolver;
+}
+
+base::Result<void> CaresResolver::open() {
+  if (channel_ != nullptr) ares_destroy(std::exchange(channel_, nullptr));
   ares_options options{};
-  options.timeout = static_cast<int>(settings.timeout.count());
-  options.tries = settings.tries;
+  int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+  options.timeout = static_cast<int>(settings_.timeout.count());
+  options.tries = settings_.tries;
+  options.flags = (settings_.tcp ? ARES_FLAG_USEVC : 0) | (settings_.search_domains ? 0 : ARES_FLAG_NOSEARCH);
+  if (settings_.udp_answer_bytes) {
+    options.flags |= ARES_FLAG_EDNS;
+    options.ednspsz = static_cast<int>(*settings_.udp_answer_bytes);
+    given |= ARES_OPT_EDNSPSZ;
+  }
+  if (settings_.rotate) given |= ARES_OPT_ROTATE;
   options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
     static_cast<CaresResolver*>(self)->onSocketState(fd, readable != 0, writable != 0);
   };
-  options.sock_state_cb_data = resolver.get();
-  const int status =
-      ares_init_options(&resolver->channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-  if (status != ARES_SUCCESS) return dnsError("resolver", status);
-  if (!settings.servers.empty()) {
-    const int set = ares_set_servers_ports_csv(resolver->channel_, settings.servers.c_str());
-    if (set != ARES_SUCCESS) return dnsError(settings.servers, set);
+  options.sock_state_cb_data = this;
+  if (const int status = ares_init_options(&channel_, &options, given); status != ARES_SUCCESS) {
+    channel_ = nullptr;
+    return dnsError("resolver", status);
   }
-  return resolver;
+  if (settings_.servers.empty() || (settings_.servers_as_fallback && systemHasServers(channel_))) return {};
+  const int status = ares_set_servers_ports_csv(channel_, settings_.servers.c_str());
+  if (status != ARES_SUCCESS) return dnsError(settings_.servers, status);
+  return {};
 }
 
 CaresResolver::~CaresResolver() {
@@ -156,12 +215,13 @@ void CaresResolver::armTimer() {
 
 std::unique_ptr<DnsQuery> CaresResolver::resolve(const std::string& name, DnsFamily family, Done done) {
   auto query = std::make_unique<Query>();
-  auto lookup =
-      std::make_shared<Lookup>(Lookup{*this, query.get(), name, familiesFor(name, family), 0, std::move(done)});
+  auto lookup = std::make_shared<Lookup>(
+      Lookup{*this, query.get(), name, familiesFor(name, family), family == DnsFamily::kAll, std::move(done)});
   query->lookup = lookup.get();
   // c-ares answers from /etc/hosts inside its call; we answer from the loop.
   loop_.post([this, lookup, alive = std::weak_ptr<bool>(alive_)] {
     if (alive.expired() || lookup->query == nullptr) return;
+    if (stale_ && under_way_ == 0) stale_ = !open().ok();
     lookUp(lookup);
     armTimer();
   });
@@ -169,41 +229,49 @@ std::unique_ptr<DnsQuery> CaresResolver::resolve(const std::string& name, DnsFam
 }
 
 void CaresResolver::lookUp(std::shared_ptr<Lookup> lookup) {
+  const int family = lookup->families[lookup->next_family++];
+  // Without a channel this fails like a name server that is not there; the next look-up tries to make one.
+  if (channel_ == nullptr) return onAnswer(lookup, ARES_ECONNREFUSED, nullptr);
   ares_addrinfo_hints hints{};
-  hints.ai_family = lookup->families[lookup->next_family++];
+  hints.ai_family = family;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = ARES_AI_NOSORT;
+  ++under_way_;
   ares_getaddrinfo(
       channel_, lookup->name.c_str(), nullptr, &hints,
       [](void* argument, int status, int, ares_addrinfo* found) {
-        std::shared_ptr<Lookup> of = std::move(*static_cast<std::shared_ptr<Lookup>*>(argument));
-        delete static_cast<std::shared_ptr<Lookup>*>(argument);
-        DnsAnswer answer;
-        std::chrono::seconds ttl = std::chrono::seconds::max();
-        for (const ares_addrinfo_node* at = found == nullptr ? nullptr : found->nodes; at != nullptr;
-             at = at->ai_next) {
-          auto address = network::Address::fromSockaddr(at->ai_addr, at->ai_addrlen);
-          if (!address) continue;
-          address->setPort(0);
-          answer.addresses.push_back(std::move(address).value());
-          ttl = std::min(ttl, std::chrono::seconds(at->ai_ttl));
-        }
+        const std::unique_ptr<std::shared_ptr<Lookup>> of(static_cast<std::shared_ptr<Lookup>*>(argument));
+        --(*of)->resolver.under_way_;
+        (*of)->resolver.onAnswer(*of, status, found);
         if (found != nullptr) ares_freeaddrinfo(found);
-        if (of->query == nullptr) return;
-        const bool over = status == ARES_ECANCELLED || status == ARES_EDESTRUCTION;
-        if (answer.addresses.empty() && !over && of->next_family < of->families.size()) {
-          of->resolver.lookUp(of);
-          return;
-        }
-        of->query->lookup = nullptr;
-        if (answer.addresses.empty()) {
-          of->done(dnsError(of->name, status == ARES_SUCCESS ? ARES_ENODATA : status));
-        } else {
-          answer.ttl = ttl;
-          of->done(std::move(answer));
-        }
       },
       new std::shared_ptr<Lookup>(lookup));
+}
+
+void CaresResolver::onAnswer(const std::shared_ptr<Lookup>& lookup, int status, const ares_addrinfo* found) {
+  if (status == ARES_ECONNREFUSED || status == ARES_ETIMEOUT) stale_ = true;
+  if (lookup->query == nullptr) return;
+  DnsAnswer& answer = lookup->answer;
+  for (const ares_addrinfo_node* at = found == nullptr ? nullptr : found->nodes; at != nullptr; at = at->ai_next) {
+    auto address = network::Address::fromSockaddr(at->ai_addr, at->ai_addrlen);
+    if (!address || (settings_.filter_unroutable && !hostHas(at->ai_family))) continue;
+    address->setPort(0);
+    answer.addresses.push_back(std::move(address).value());
+    answer.ttl = std::min(answer.ttl, std::chrono::seconds(at->ai_ttl));
+  }
+  if (status != ARES_SUCCESS && !absent(status)) lookup->failure = status;
+  // A server that does not answer is not waited for twice.
+  const bool over = status == ARES_ECANCELLED || status == ARES_EDESTRUCTION || status == ARES_ETIMEOUT;
+  const bool enough = !answer.addresses.empty() && !lookup->all_families;
+  if (!over && !enough && lookup->next_family < lookup->families.size()) {
+    return lookUp(lookup);
+  }
+  lookup->query->lookup = nullptr;
+  if (answer.addresses.empty()) {
+    lookup->done(dnsError(lookup->name, lookup->failure.value_or(status == ARES_SUCCESS ? ARES_ENODATA : status)));
+  } else {
+    lookup->done(std::move(answer));
+  }
 }
 
 }  // namespace baton::upstream

@@ -30,6 +30,7 @@ DnsSettings dnsSettings(const api::Cluster& config) {
   }
   settings.refresh_rate = config.dns_refresh_rate;
   settings.respect_ttl = config.respect_dns_ttl;
+  settings.jitter = config.dns_jitter;
   if (const auto& failure = config.dns_failure_refresh_rate; failure && failure->base_interval) {
     settings.failure_base = *failure->base_interval;
     settings.failure_max = failure->max_interval.value_or(*failure->base_interval * 10);
@@ -51,6 +52,16 @@ base::Result<std::unique_ptr<Cluster>> Cluster::make(const api::Cluster& config,
                          "cluster '" + config.name + "': health_checks: " + checker.error().message};
     }
     cluster->checkers_.push_back(std::move(checker).value());
+  }
+  if (!cluster->checkers_.empty()) {
+    cluster->info_built_->fail_at_once = [&loop = context.loop,
+                                          self = std::weak_ptr<Cluster*>(cluster->self_)](HostPtr host) {
+      loop.post([self, host = std::move(host)] {
+        const auto of = self.lock();
+        if (!of) return;
+        for (const auto& checker : (*of)->checkers_) checker->failAtOnce(host);
+      });
+    };
   }
   return cluster;
 }
@@ -135,14 +146,17 @@ void Cluster::onResolved(Source& source, const base::Result<DnsAnswer>& answer) 
   ClusterStats& stats = info_->stats;
   stats.update_attempt.add();
   bool changed = false;
-  if (answer.ok()) {
+  const bool empty = !answer.ok() && answer.error().code == base::ErrorCode::kNotFound;
+  if (answer.ok() || (empty && config_.type == api::Cluster::DiscoveryType::kStrictDns)) {
     stats.update_success.add();
-    changed = takeAddresses(source, answer->addresses);
+    changed = takeAddresses(source, answer.ok() ? answer->addresses : std::vector<network::Address>{});
     if (!changed) stats.update_no_rebuild.add();
+    if (empty && (changed || !source.answered)) {
+      BATON_LOG(kUpstream, warn, "cluster {}: {}; it has no address", info_->name, answer.error().message);
+    }
   } else {
     // What was found before stays: names that fail for a moment must not take a service down.
-    stats.update_failure.add();
-    if (answer.error().code == base::ErrorCode::kNotFound) stats.update_empty.add();
+    (empty ? stats.update_success : stats.update_failure).add();
     BATON_LOG(kUpstream, warn, "cluster {}: {}; {}", info_->name, answer.error().message,
               source.hosts.empty() ? "it has no address yet" : "the addresses found before stay in use");
   }

@@ -80,6 +80,8 @@ struct ClusterInfo {
   bool close_connections_on_host_health_failure = false;
   bool close_connections_on_host_set_change = false;
 
+  // A host that said in a response that it must get no more requests. Any thread; null without active health checks.
+  std::function<void(HostPtr host)> fail_at_once;
   // Null without outlier detection.
   std::shared_ptr<const OutlierReporting> outlier;
 

@@ -5,7 +5,6 @@
 #include <unordered_map>
 
 #include "source/base/log.h"
-#include "source/upstream/cares_resolver.h"
 #include "source/upstream/pooled_clusters.h"
 
 namespace baton::upstream {
@@ -44,11 +43,6 @@ struct ClusterManager::Workers {
 
 base::Result<std::unique_ptr<ClusterManager>> ClusterManager::make(std::shared_ptr<const api::Bootstrap> bootstrap,
                                                                    Dependencies dependencies) {
-  if (dependencies.resolver == nullptr) {
-    auto resolver = CaresResolver::make(dependencies.loop, {});
-    if (!resolver) return resolver.error();
-    dependencies.resolver = std::move(resolver).value();
-  }
   stats::Store& store = dependencies.store;
   std::unique_ptr<ClusterManager> manager(new ClusterManager(std::move(bootstrap), std::move(dependencies)));
   const stats::Scope scope(store, "cluster_manager.");
@@ -60,7 +54,9 @@ base::Result<std::unique_ptr<ClusterManager>> ClusterManager::make(std::shared_p
   manager->active_clusters_ = scope.gauge("active_clusters", stats::GaugeMode::kOwn);
   manager->warming_clusters_ = scope.gauge("warming_clusters", stats::GaugeMode::kOwn);
   for (const api::Cluster& config : manager->bootstrap_->static_resources.clusters) {
-    auto cluster = Cluster::make(config, store, manager->context_, *manager->resolver_, *manager);
+    auto resolver = manager->resolverFor(config);
+    if (!resolver) return resolver.error();
+    auto cluster = Cluster::make(config, store, manager->context_, **resolver, *manager);
     if (!cluster) return cluster.error();
     manager->workers_->current.push_back({(*cluster)->info(), (*cluster)->snapshot()});
     manager->clusters_.push_back(std::move(cluster).value());
@@ -83,12 +79,33 @@ base::Result<void> ClusterManager::check(const api::Bootstrap& bootstrap) {
 
 ClusterManager::ClusterManager(std::shared_ptr<const api::Bootstrap> bootstrap, Dependencies dependencies)
     : bootstrap_(std::move(bootstrap)),
-      resolver_(std::move(dependencies.resolver)),
+      given_resolver_(std::move(dependencies.resolver)),
       context_{dependencies.loop, dependencies.random,
                dependencies.codecs != nullptr ? *dependencies.codecs : ClientCodecs::instance()},
       workers_(std::make_shared<Workers>()) {}
 
 ClusterManager::~ClusterManager() = default;
+
+base::Result<DnsResolver*> ClusterManager::resolverFor(const api::Cluster& config) {
+  if (given_resolver_ != nullptr) return given_resolver_.get();
+  const auto& extension =
+      config.typed_dns_resolver_config ? config.typed_dns_resolver_config : bootstrap_->typed_dns_resolver_config;
+  CaresResolver::Settings settings;
+  if (const auto* cares = extension ? extension->typed_config.as<api::CaresDnsResolverConfig>() : nullptr) {
+    auto configured = CaresResolver::Settings::of(*cares);
+    if (!configured) {
+      return base::Error{configured.error().code, "typed_dns_resolver_config: " + configured.error().message};
+    }
+    settings = std::move(configured).value();
+  }
+  for (const auto& [of, resolver] : resolvers_) {
+    if (of == settings) return resolver.get();
+  }
+  auto resolver = CaresResolver::make(context_.loop, settings);
+  if (!resolver) return resolver.error();
+  resolvers_.emplace_back(settings, std::move(resolver).value());
+  return resolvers_.back().second.get();
+}
 
 void ClusterManager::start(std::function<void()> initialized) {
   initialized_ = std::move(initialized);

@@ -14,6 +14,7 @@
 #include "source/base/result.h"
 #include "source/event/loop.h"
 #include "source/stats/store.h"
+#include "source/upstream/cares_resolver.h"
 #include "source/upstream/cluster.h"
 #include "source/upstream/dns_resolver.h"
 #include "source/upstream/health_export.h"
@@ -38,7 +39,7 @@ class ClusterManager final : private Cluster::Owner {
     event::Loop& loop;  // of the main thread
     base::Random& random;
     stats::Store& store;
-    std::unique_ptr<DnsResolver> resolver;  // null: c-ares
+    std::unique_ptr<DnsResolver> resolver;  // null: c-ares, as configured
     const ClientCodecs* codecs = nullptr;   // null: the real ones
   };
 
@@ -71,8 +72,12 @@ class ClusterManager final : private Cluster::Owner {
   void onClusterInitialized(Cluster& cluster) override;
   void toldInitialized();
 
+  // The one that the cluster asks; made when it is the first to ask it.
+  base::Result<DnsResolver*> resolverFor(const api::Cluster& config);
+
   const std::shared_ptr<const api::Bootstrap> bootstrap_;
-  std::unique_ptr<DnsResolver> resolver_;
+  const std::unique_ptr<DnsResolver> given_resolver_;  // null: by configuration
+  std::vector<std::pair<CaresResolver::Settings, std::unique_ptr<DnsResolver>>> resolvers_;
   PoolContext context_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   const std::shared_ptr<Workers> workers_;

@@ -27,10 +27,12 @@ void DnsTarget::ask() {
 
 std::chrono::milliseconds DnsTarget::untilNext(const base::Result<DnsAnswer>& answer) {
   using std::chrono::milliseconds;
-  if (answer.ok()) {
+  // That there are no addresses is an answer too.
+  if (answer.ok() || answer.error().code == base::ErrorCode::kNotFound) {
     failures_ = 0;
-    if (settings_.respect_ttl && answer->ttl.count() > 0) return answer->ttl;
-    return settings_.refresh_rate;
+    milliseconds wait = settings_.refresh_rate;
+    if (settings_.respect_ttl && answer.ok() && answer->ttl.count() > 0) wait = answer->ttl;
+    return wait + milliseconds(random_.below(static_cast<uint64_t>(settings_.jitter.count()) + 1));
   }
   if (settings_.failure_base.count() == 0) return settings_.refresh_rate;
   const milliseconds longest = std::max(settings_.failure_max, settings_.failure_base);

@@ -17,6 +17,7 @@ struct DnsSettings {
   DnsFamily family = DnsFamily::kAuto;
   std::chrono::milliseconds refresh_rate{5000};
   bool respect_ttl = false;
+  std::chrono::milliseconds jitter{0};  // up to this much more, after an answer
   // After n failures in a row: base * 2^(n-1), at most max, less a random half. Base 0: as refresh_rate.
   std::chrono::milliseconds failure_base{0};
   std::chrono::milliseconds failure_max{0};

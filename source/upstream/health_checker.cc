@@ -23,6 +23,15 @@ class HealthChecker::Session {
   ~Session() { checker_.context_.loop.deleteLater(std::move(probe_)); }
 
   bool healthy() const { return state_.healthy(); }
+  void failPassively() {
+    if (!state_.healthy()) return;
+    state_.onFailure(true);
+    checker_.info_->stats.health_check_failure.add();
+    checker_.info_->stats.health_check_passive_failure.add();
+    logVerdict();
+    const HostPtr host = host_;
+    checker_.listener_.onHealthChanged(host);
+  }
   void giveUp() { probe_->giveUp(); }
 
  private:
@@ -50,16 +59,18 @@ class HealthChecker::Session {
       changed = host_->degraded_by_check.exchange(degraded) != degraded || changed;
     }
     next_.arm(state_.untilNext(stats.upstream_cx_total.value() > 0, checker_.context_.random));
-    if (changed) {
-      BATON_LOG(kUpstream, info, "cluster {}: {} is {} by its health check", checker_.info_->name,
-                host_->address.text(), state_.healthy() ? "healthy" : "unhealthy");
-    }
+    if (changed) logVerdict();
     // The listener may remove this host, and the session with it.
     const HostPtr host = host_;
     Listener& listener = checker_.listener_;
     if (well) listener.onCheckSucceeded(host);
     if (changed) listener.onHealthChanged(host);
     if (first) listener.onFirstCheck(host);
+  }
+
+  void logVerdict() const {
+    BATON_LOG(kUpstream, info, "cluster {}: {} is {} by its health check", checker_.info_->name, host_->address.text(),
+              state_.healthy() ? "healthy" : "unhealthy");
   }
 
   HealthChecker& checker_;
@@ -98,6 +109,11 @@ void HealthChecker::remove(const HostPtr& host) {
   at->second->giveUp();
   context_.loop.deleteLater(std::move(at->second));
   sessions_.erase(at);
+}
+
+void HealthChecker::failAtOnce(const HostPtr& host) {
+  const auto at = sessions_.find(host.get());
+  if (at != sessions_.end()) at->second->failPassively();
 }
 
 bool HealthChecker::healthy(const Host& host) const {

@@ -35,6 +35,8 @@ class HealthChecker {
   // `known`: the host's failed_active_check is what somebody found out; otherwise it is unhealthy until it is checked.
   void add(const HostPtr& host, bool known);
   void remove(const HostPtr& host);
+  // The host itself said, in an answer to somebody else, that it should fail.
+  void failAtOnce(const HostPtr& host);
   bool healthy(const Host& host) const;
   size_t healthyCount() const;
 

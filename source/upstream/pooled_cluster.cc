@@ -184,9 +184,7 @@ void PooledCluster::report(Host& host, HostOutcome outcome, int) {
 }
 
 bool PooledCluster::tryStartRetry(Priority priority) {
-  if (info_->breakers.tryStartRetry(priority)) return true;
-  info_->stats.upstream_rq_retry_overflow.add();
-  return false;
+  return info_->breakers.tryStartRetry(priority);
 }
 
 void PooledCluster::retryEnded(Priority priority) {

@@ -137,10 +137,12 @@ size_t PooledConnection::onData(std::string_view bytes, bool end_of_stream) {
         return bytes.size();
     }
   }
-  // Said once by the connection; the codec hears it when it has had all that came before.
-  if (peer_ended_ && consumed == bytes.size()) {
+  // Said once by the connection; the codec hears it when it has had all that came before. What it left is the beginning
+  // of something whose rest never comes.
+  if (peer_ended_) {
     codec_->onEndOfInput();
     draining_asked_ = true;
+    return bytes.size();
   }
   return consumed;
 }

@@ -162,7 +162,7 @@ TEST_F(Builtins, ClustersPrintTheirEndpoints) {
   const auto root = boost::json::parse(get("/clusters?format=json").body);
   const auto& host = root.at("cluster_statuses").as_array()[0].at("host_statuses").as_array()[0];
   EXPECT_EQ(host.at("address").at("socket_address").at("port_value").to_number<int>(), 80);
-  EXPECT_TRUE(host.at("health_status").at("failed_active_hc").as_bool());
+  EXPECT_TRUE(host.at("health_status").at("failed_active_health_check").as_bool());
 }
 
 TEST_F(Builtins, ListenersPrintTheirAddresses) {

@@ -294,7 +294,7 @@ static_resources: {clusters: [{name: a, metadata: {filter_metadata: {a: {b: c}}}
 }
 
 TEST(Loader, UnsupportedFieldsThatSayNothingAreAccepted) {
-  loadedYaml("{use_tcp_for_dns_lookups: false, bootstrap_extensions: [], stats_config: }");
+  loadedYaml("{header_prefix: , bootstrap_extensions: [], stats_config: }");
 }
 
 TEST(Loader, ObservabilityMayBeIgnoredOnRequest) {

@@ -192,8 +192,8 @@ class ThreadingServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, handler=Echo, port=0):
-        super().__init__(("127.0.0.1", port), handler)
+    def __init__(self, handler=Echo, port=0, host="127.0.0.1"):
+        super().__init__((host, port), handler)
         self.requests = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -140,6 +140,19 @@ TEST_F(Http1Pool, AConnectionThatEndsInMidAnswerResetsTheStream) {
   EXPECT_EQ(gauge("upstream_cx_active"), 0);
 }
 
+TEST_F(Http1Pool, AConnectionThatEndsInMidHeadResetsTheStream) {
+  build();
+  auto r = request();
+  auto peer = server.accept(loop);
+  EXPECT_TRUE(gets(*peer, "\r\n\r\n"));
+  peer->send("HTTP/1.1 200 OK\r\ncontent-le");
+  peer->close();
+  ASSERT_TRUE(until([&] { return !r->response.reset.empty(); }));
+  settle();
+  expectNothingLeft();
+  EXPECT_EQ(gauge("upstream_cx_active"), 0);
+}
+
 TEST_F(Http1Pool, GarbageIsAProtocolError) {
   build();
   auto r = request();

@@ -8,9 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "api/protocol_options.h"
+
 namespace baton::http {
 
 struct Http2Settings {
+  // What the options say for either side. Limits of messages and buffers are configured elsewhere.
+  static Http2Settings of(const api::Http2ProtocolOptions& options);
+
   // What we announce.
   uint32_t hpack_table_size = 4096;
   uint32_t max_concurrent_streams = 100;  // server: announced; client: also a limit of ours on what we open

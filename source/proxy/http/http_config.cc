@@ -1,7 +1,6 @@
 #include "source/proxy/http/http_config.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "source/base/strings.h"
 #include "source/proxy/http/filters/registry.h"
@@ -42,37 +41,10 @@ http::Http1Settings http1Settings(const api::HttpConnectionManager& config) {
 }
 
 http::Http2Settings http2Settings(const api::HttpConnectionManager& config, size_t buffer_limit) {
-  const api::Http2ProtocolOptions& options = config.http2_protocol_options;
-  http::Http2Settings settings;
-  settings.hpack_table_size = options.hpack_table_size;
-  settings.max_concurrent_streams = options.max_concurrent_streams;
-  settings.initial_stream_window_size = options.initial_stream_window_size;
-  settings.initial_connection_window_size = options.initial_connection_window_size;
-  settings.allow_connect = options.allow_connect;
+  http::Http2Settings settings = http::Http2Settings::of(config.http2_protocol_options);
   settings.max_headers_bytes = size_t{config.max_request_headers_kb} * 1024;
   settings.max_headers_count = config.common_http_protocol_options.max_headers_count;
-  settings.stream_error_on_invalid_http_message = options.override_stream_error_on_invalid_http_message.value_or(true);
   if (buffer_limit > 0) settings.stream_buffer_bytes = buffer_limit;
-  settings.max_outbound_frames = options.max_outbound_frames;
-  settings.max_outbound_control_frames = options.max_outbound_control_frames;
-  settings.max_consecutive_inbound_frames_with_empty_payload =
-      options.max_consecutive_inbound_frames_with_empty_payload;
-  settings.max_inbound_priority_frames_per_stream = options.max_inbound_priority_frames_per_stream;
-  settings.max_inbound_window_update_frames_per_data_frame_sent =
-      options.max_inbound_window_update_frames_per_data_frame_sent;
-  settings.premature_reset_burst = options.premature_reset_burst;
-  settings.premature_resets_per_second = options.premature_reset_rate;
-  settings.premature_reset_total_stream_count = options.premature_reset_total_stream_count;
-  settings.premature_reset_lifetime = options.premature_reset_min_stream_lifetime;
-  settings.max_glitches = options.max_glitches;
-  if (const auto& keepalive = options.connection_keepalive) {
-    settings.keepalive_interval = keepalive->interval.value_or(std::chrono::milliseconds(0));
-    if (keepalive->timeout) settings.keepalive_timeout = *keepalive->timeout;
-    if (keepalive->interval_jitter) {
-      settings.keepalive_interval_jitter_percent =
-          static_cast<uint32_t>(std::lround(std::clamp(keepalive->interval_jitter->value, 0.0, 100.0)));
-    }
-  }
   if (config.request_headers_timeout.count() > 0) settings.header_block_timeout = config.request_headers_timeout;
   settings.stream_flush_timeout = config.stream_flush_timeout.value_or(config.stream_idle_timeout);
   return settings;

@@ -84,6 +84,8 @@ void Router::reportAnswer(int status, const HeaderMap& headers_or_trailers) {
 
 void Router::onPoolFailure(upstream::PoolFailure failure, std::string_view transport_failure_reason) {
   if (!transport_failure_reason.empty()) stream_.info().upstream.transport_failure_reason = transport_failure_reason;
+  // That there was no room is our limit, not the host's fault.
+  if (failure != upstream::PoolFailure::kOverflow) report(upstream::HostOutcome::kConnectFailed, 503);
   if (retry_ && replayable()) {
     if (retry(retry_->onPoolFailure(failure, *cluster_, action_->priority, *worker_.runtime))) return;
   }
@@ -147,6 +149,10 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   // A gRPC call says at its end how it went.
   grpc_outcome_due_ = grpc_ && !end_of_stream;
   if (!grpc_outcome_due_) reportAnswer(status, headers);
+  const upstream::ClusterInfo& cluster = cluster_->info();
+  if (headers.has(HeaderName::kXEnvoyImmediateHealthCheckFail) && cluster.fail_at_once && attempt_->host() != nullptr) {
+    cluster.fail_at_once(attempt_->host());
+  }
   const bool canary = headers.get(HeaderName::kXEnvoyUpstreamCanary) == "true" ||
                       (attempt_->host() != nullptr && attempt_->host()->canary);
   chargeResponse(status, canary);

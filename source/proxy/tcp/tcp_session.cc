@@ -82,6 +82,7 @@ void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transp
       break;
   }
   flags_.set(ResponseFlag::kUpstreamConnectionFailure);
+  if (host != nullptr) cluster_->report(*host, upstream::HostOutcome::kConnectFailed, 503);
   if (attempts_ < proxy_->max_connect_attempts) return proxy_->back_off ? connectLater() : connectUpstream();
   flags_.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   cluster_->info().stats.upstream_cx_connect_attempts_exceeded.add();
@@ -93,6 +94,7 @@ void TcpSession::onConnectionReady(std::unique_ptr<network::Connection> connecti
   pending_ = nullptr;
   host_ = host;
   counted_by_cluster_ = true;
+  cluster_->report(*host, upstream::HostOutcome::kSuccess, 200);
   upstream_ = std::move(connection);
   upstream_->setHandler(upstream_handler_);
   flags_.clear();
