@@ -1,12 +1,12 @@
-"""What Baton holds for HTTP/2 clients that do not read, and for upstreams that do not: bounded, and of no harm to others."""
+"""What Baton holds for HTTP/2 clients and upstreams that do not read: bounded, and of no harm to others."""
 import struct
 import threading
 
 import pytest
 
 from conftest import bootstrap, cluster, forward_all, http_filter, listener, wait_for
-from http2_client import (ACK, DATA, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, SETTINGS, WINDOW_UPDATE, Client, frame, get,
-                          post, settings, window)
+from http2_client import (ACK, DATA, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, SETTINGS, WINDOW_UPDATE, Client, frame,
+                          get, post, settings, window)
 
 STREAMS = 80
 BODY = 4 << 20  # Of each response: all together are far above what may be held.
