@@ -57,7 +57,8 @@ const MessageDescription& describe(const UpstreamHttpProtocolOptions*) {
           field<&UpstreamHttpProtocolOptions::auto_sni>("auto_sni", "Ask by SNI for the request's host."),
           field<&UpstreamHttpProtocolOptions::auto_san_validation>(
               "auto_san_validation", "The certificate must be valid for the request's host."),
-          unsupported("override_auto_sni_header", "server names from other headers"),
+          field<&UpstreamHttpProtocolOptions::override_auto_sni_header>(
+              "override_auto_sni_header", "Request header that names the host instead, when it has a value."),
       });
   return description;
 }

@@ -50,6 +50,7 @@ struct CircuitBreakers {
 struct UpstreamHttpProtocolOptions {
   bool auto_sni = false;
   bool auto_san_validation = false;
+  std::string override_auto_sni_header;  // Request header that names the host instead, when it has a value.
 };
 
 // One version of HTTP.

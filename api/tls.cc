@@ -17,8 +17,7 @@ const MessageDescription& describe(const TlsParameters*) {
       "TlsParameters", "", "Protocol versions, ciphers and curves.", {},
       {
           field<&TlsParameters::tls_minimum_protocol_version>("tls_minimum_protocol_version", "TLS_AUTO is TLSv1_2."),
-          field<&TlsParameters::tls_maximum_protocol_version>("tls_maximum_protocol_version",
-                                                              "TLS_AUTO is TLSv1_3 downstream and TLSv1_2 upstream."),
+          field<&TlsParameters::tls_maximum_protocol_version>("tls_maximum_protocol_version", "TLS_AUTO is TLSv1_3."),
           field<&TlsParameters::cipher_suites>(
               "cipher_suites", "For TLS 1.2, in OpenSSL's or BoringSSL's syntax; ECDHE with an AEAD when empty."),
           field<&TlsParameters::ecdh_curves>("ecdh_curves", "In order of preference; X25519 and P-256 when empty."),
@@ -128,6 +127,19 @@ const MessageDescription& describe(const TlsSessionTicketKeys*) {
   return description;
 }
 
+const MessageDescription& describe(const TlsKeyLog*) {
+  static const MessageDescription description = message<TlsKeyLog>(
+      "TlsKeyLog", "", "A file that gets the secrets of sessions.", {},
+      {
+          field<&TlsKeyLog::path>("path", "The file, in the NSS key log format; lines are added at its end.",
+                                  {.required = true}),
+          field<&TlsKeyLog::local_address_range>("local_address_range", "Our addresses whose connections are logged."),
+          field<&TlsKeyLog::remote_address_range>("remote_address_range",
+                                                  "Addresses of peers whose connections are logged."),
+      });
+  return description;
+}
+
 const MessageDescription& describe(const CommonTlsContext*) {
   static const MessageDescription description = message<CommonTlsContext>(
       "CommonTlsContext", "", "What both sides of TLS share.", {{"validation_context_type"}},
@@ -145,7 +157,8 @@ const MessageDescription& describe(const CommonTlsContext*) {
           unsupported("tls_certificate_sds_secret_configs", "secret discovery"),
           unsupported("validation_context_sds_secret_config", "secret discovery", "validation_context_type"),
           unsupported("combined_validation_context", "secret discovery", "validation_context_type"),
-          unsupported("key_log", "TLS key logs"),
+          field<&CommonTlsContext::key_log>("key_log",
+                                            "A file that gets the secrets of sessions, to read captures with."),
           unsupported("custom_tls_certificate_selector", "certificate selectors"),
           unsupported("custom_handshaker", "custom handshakers"),
           unsupported("tls_certificate_provider_instance", "certificate providers"),

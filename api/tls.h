@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/address.h"
 #include "api/data_source.h"
 #include "api/string_matcher.h"
 #include "api/typed_config.h"
@@ -22,7 +23,7 @@ struct TlsParameters {
   enum class TlsProtocol { kTlsAuto = 0, kTlsv10 = 1, kTlsv11 = 2, kTlsv12 = 3, kTlsv13 = 4 };
 
   TlsProtocol tls_minimum_protocol_version = TlsProtocol::kTlsAuto;  // TLS_AUTO is TLSv1_2.
-  // TLS_AUTO is TLSv1_3 downstream and TLSv1_2 upstream.
+  // TLS_AUTO is TLSv1_3 on both sides; upstream that is one more than Envoy offers.
   TlsProtocol tls_maximum_protocol_version = TlsProtocol::kTlsAuto;
   // For TLS 1.2, in OpenSSL's or BoringSSL's syntax; ECDHE with an AEAD when empty.
   std::vector<std::string> cipher_suites;
@@ -69,12 +70,20 @@ struct TlsSessionTicketKeys {
   std::vector<DataSource> keys;
 };
 
+// Secrets of sessions, written to a file so that captured traffic can be read.
+struct TlsKeyLog {
+  std::string path;
+  std::vector<CidrRange> local_address_range;   // Connections to log, by our address; all when empty.
+  std::vector<CidrRange> remote_address_range;  // The same by the peer's address; both must fit.
+};
+
 // What both sides of TLS share.
 struct CommonTlsContext {
   TlsParameters tls_params;
   std::vector<TlsCertificate> tls_certificates;
   std::optional<CertificateValidationContext> validation_context;
   std::vector<std::string> alpn_protocols;
+  std::optional<TlsKeyLog> key_log;
 };
 
 // TLS towards clients.
@@ -120,6 +129,7 @@ const EnumDescription& describeEnum(const SubjectAltNameMatcher::SanType*);
 const MessageDescription& describe(const CertificateValidationContext*);
 const EnumDescription& describeEnum(const CertificateValidationContext::TrustChainVerification*);
 const MessageDescription& describe(const TlsSessionTicketKeys*);
+const MessageDescription& describe(const TlsKeyLog*);
 const MessageDescription& describe(const CommonTlsContext*);
 const MessageDescription& describe(const DownstreamTlsContext*);
 const EnumDescription& describeEnum(const DownstreamTlsContext::OcspStaplePolicy*);

@@ -310,6 +310,13 @@ struct OperatorTable {
      VALUE{return tls(context) == nullptr ? kUnset : joined(tls(context)->peer_dns_sans, scratch);                    \
   }                                                                                                                   \
   }                                                                                                                   \
+  , {prefix "_PEER_IP_SAN",                                                                                           \
+     VALUE{return tls(context) == nullptr ? kUnset : joined(tls(context)->peer_ip_sans, scratch);                     \
+  }                                                                                                                   \
+  }                                                                                                                   \
+  , {prefix "_TLS_SESSION_ID", VALUE{return tls(context) == nullptr ? kUnset : textOrUnset(tls(context)->session_id); \
+  }                                                                                                                   \
+  }                                                                                                                   \
   , {prefix "_PEER_FINGERPRINT_256",                                                                                  \
      VALUE{return tls(context) == nullptr ? kUnset : textOrUnset(tls(context)->peer_fingerprint_256);                 \
   }                                                                                                                   \
@@ -391,7 +398,7 @@ std::span<const OperatorTable::Entry> OperatorTable::entries() {
       {"UPSTREAM_CLUSTER_RAW", VALUE { return textOrUnset(context.info.upstream_cluster); }},
       {"UPSTREAM_PROTOCOL", VALUE { return context.info.upstream.protocol ? OperatorValue(toString(*context.info.upstream.protocol)) : kUnset; }},
       {"UPSTREAM_REQUEST_ATTEMPT_COUNT", VALUE { return uint64_t{context.info.upstream.attempt_count}; }},
-      {"UPSTREAM_TRANSPORT_FAILURE_REASON", VALUE { return textOrUnset(context.info.upstream.transport_failure_reason); }},
+      {"UPSTREAM_TRANSPORT_FAILURE_REASON", VALUE { return detailsText(context.info.upstream.transport_failure_reason, false, scratch); }},
       {"UPSTREAM_CONNECTION_ID", VALUE { return context.info.upstream.connection_id == 0 ? kUnset : OperatorValue(context.info.upstream.connection_id); }},
       TLS("UPSTREAM", upstreamTls),
       // Downstream.
@@ -411,6 +418,7 @@ std::span<const OperatorTable::Entry> OperatorTable::entries() {
       {"DOWNSTREAM_LOCAL_SUBJECT", VALUE { return downstreamTls(context) == nullptr ? kUnset : textOrUnset(downstreamTls(context)->local_subject); }},
       {"DOWNSTREAM_LOCAL_URI_SAN", VALUE { return downstreamTls(context) == nullptr ? kUnset : joined(downstreamTls(context)->local_uri_sans, scratch); }},
       {"DOWNSTREAM_LOCAL_DNS_SAN", VALUE { return downstreamTls(context) == nullptr ? kUnset : joined(downstreamTls(context)->local_dns_sans, scratch); }},
+      {"DOWNSTREAM_LOCAL_IP_SAN", VALUE { return downstreamTls(context) == nullptr ? kUnset : joined(downstreamTls(context)->local_ip_sans, scratch); }},
       TLS("DOWNSTREAM", downstreamTls),
       // Others.
       {"ROUTE_NAME", VALUE { return textOrUnset(context.info.route_name); }},

@@ -17,12 +17,14 @@ struct TlsInfo {
   std::string cipher;   // OpenSSL's name
   std::string requested_server_name;
   std::string alpn;
+  std::string session_id;  // lower-case hex; empty when there is none
   bool session_reused = false;
   bool peer_certificate_presented = false;
   bool peer_certificate_validated = false;
   std::string local_subject;
   std::vector<std::string> local_uri_sans;
   std::vector<std::string> local_dns_sans;
+  std::vector<std::string> local_ip_sans;
   std::string peer_subject;  // RFC 2253
   std::string peer_issuer;
   std::string peer_serial;           // lower-case hex
@@ -30,6 +32,7 @@ struct TlsInfo {
   std::string peer_fingerprint_1;
   std::vector<std::string> peer_uri_sans;
   std::vector<std::string> peer_dns_sans;
+  std::vector<std::string> peer_ip_sans;
   std::string peer_certificate_url_encoded_pem;
   std::string peer_chain_url_encoded_pem;
   std::string peer_cert_v_start;

@@ -113,7 +113,6 @@ base::Result<SanRule> sanRule(const api::StringMatcher& matcher, std::string_vie
     return fieldError(kValidation, field, "a matcher needs exact, prefix, suffix, contains or safe_regex");
   RE2::Options options;
   options.set_log_errors(false);
-  options.set_case_sensitive(!matcher.ignore_case);
   rule.match = SanRule::Match::kRegex;
   rule.regex = std::make_shared<const RE2>(matcher.safe_regex->regex, options);
   if (!rule.regex->ok()) return fieldError(kValidation, field, "regex: " + rule.regex->error());

@@ -197,6 +197,7 @@ base::Result<SslCtxPtr> State::makeCtx(const api::DownstreamTlsContext& settings
         ctx, SSL_VERIFY_PEER | (settings.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   }
   SSL_CTX_set_cert_verify_callback(ctx, TlsTransport::verifyPeer, static_cast<ContextCore*>(this));
+  if (key_log) SSL_CTX_set_keylog_callback(ctx, TlsTransport::logSecret);
   return made;
 }
 
@@ -218,6 +219,11 @@ base::Result<std::shared_ptr<DownstreamContext>> DownstreamContext::build(const 
   auto identities = loadIdentities(settings);
   if (!identities) return identities.error();
 
+  if (common.key_log) {
+    auto log = KeyLog::open(*common.key_log);
+    if (!log) return log.error();
+    state->key_log = std::move(*log);
+  }
   state->policy = policyOf(settings);
   PolicyDigest session_scope;
   session_scope.add("policy", state->policy).add("alpn", state->alpn);

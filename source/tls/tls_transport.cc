@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sys/socket.h>
 
+#include "source/base/strings.h"
 #include "source/tls/errors.h"
 #include "source/tls/socket_bio.h"
 
@@ -19,6 +20,14 @@ constexpr size_t kRecordBytes = 16 * 1024;  // RFC 8446 5.1: 2^14 bytes of plain
 int transportIndex() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
+}
+
+std::string sessionId(const SSL* ssl) {
+  const SSL_SESSION* session = SSL_get_session(ssl);
+  if (session == nullptr) return {};
+  unsigned int size = 0;
+  const unsigned char* id = SSL_SESSION_get_id(session, &size);
+  return base::hexEncode({reinterpret_cast<const char*>(id), size});
 }
 
 // A cursor over what is to be written.
@@ -84,7 +93,7 @@ TlsTransport::~TlsTransport() {
   if (established_ && !failed_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
-TlsTransport& TlsTransport::of(SSL* ssl) {
+TlsTransport& TlsTransport::of(const SSL* ssl) {
   return *static_cast<TlsTransport*>(SSL_get_ex_data(ssl, transportIndex()));
 }
 
@@ -93,6 +102,11 @@ int TlsTransport::verifyPeer(X509_STORE_CTX* context, void* core) {
   TlsTransport& transport = of(ssl);
   transport.verify_outcome_ = static_cast<ContextCore*>(core)->verifier.verify(context, transport.verify_names_);
   return transport.verify_outcome_.kind == VerifyOutcome::Kind::kAccepted ? 1 : 0;
+}
+
+void TlsTransport::logSecret(const SSL* ssl, const char* line) {
+  const TlsTransport& transport = of(ssl);
+  transport.core_->key_log->write(transport.fd_, line);
 }
 
 void TlsTransport::attach(int fd) {
@@ -259,13 +273,15 @@ std::shared_ptr<const network::TlsInfo> TlsTransport::describe() const {
   SSL* ssl = ssl_.get();
   info->version = SSL_get_version(ssl);
   info->cipher = SSL_get_cipher_name(ssl);
-  if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info->requested_server_name = name;
+  if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info->requested_server_name = base::lower(name);
   info->alpn = applicationProtocol();
   info->session_reused = SSL_session_reused(ssl) == 1;
+  info->session_id = sessionId(ssl);
   if (const CertificateFacts* facts = core_->factsOf(SSL_get_certificate(ssl))) {
     info->local_subject = facts->subject;
     info->local_uri_sans = facts->uri_sans;
     info->local_dns_sans = facts->dns_sans;
+    info->local_ip_sans = facts->ip_sans;
   }
   X509* peer = SSL_get0_peer_certificate(ssl);
   if (peer == nullptr) return info;
@@ -281,6 +297,8 @@ std::shared_ptr<const network::TlsInfo> TlsTransport::describe() const {
       info->peer_uri_sans.push_back(std::move(san.value));
     else if (san.type == SanType::kDns)
       info->peer_dns_sans.push_back(std::move(san.value));
+    else if (san.type == SanType::kIpAddress)
+      info->peer_ip_sans.push_back(std::move(san.value));
   }
   info->peer_cert_v_start = timeText(X509_get0_notBefore(peer));
   info->peer_cert_v_end = timeText(X509_get0_notAfter(peer));

@@ -9,6 +9,7 @@
 #include "source/network/connection_info.h"
 #include "source/network/transport.h"
 #include "source/tls/certificate.h"
+#include "source/tls/key_log.h"
 #include "source/tls/openssl.h"
 #include "source/tls/peer_verifier.h"
 #include "source/tls/tls_stats.h"
@@ -27,6 +28,7 @@ struct ContextCore {
   PeerVerifier verifier;
   std::vector<CertificateFacts> certificates;
   std::vector<std::pair<const X509*, CertificateFacts>> own;  // the leaves that we present
+  std::unique_ptr<const KeyLog> key_log;                      // null: none is kept
 };
 
 class TlsTransport final : public network::Transport {
@@ -50,8 +52,9 @@ class TlsTransport final : public network::Transport {
   bool isPlain() const override { return false; }
 
   // For OpenSSL's callbacks.
-  static TlsTransport& of(SSL* ssl);
+  static TlsTransport& of(const SSL* ssl);
   static int verifyPeer(X509_STORE_CTX* context, void* core);
+  static void logSecret(const SSL* ssl, const char* line);
   ContextCore& core() { return *core_; }
   // Sessions of this transport may be resumed only by one with the same key: it had the same name to verify.
   const std::string& resumptionKey() const { return resumption_key_; }

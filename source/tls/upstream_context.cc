@@ -1,10 +1,9 @@
 #include "source/tls/upstream_context.h"
 
-#include <arpa/inet.h>
-
 #include "api/tls.h"
 
 #include "source/base/strings.h"
+#include "source/network/address.h"
 #include "source/tls/context_settings.h"
 #include "source/tls/errors.h"
 #include "source/tls/materials.h"
@@ -41,9 +40,8 @@ int keepSession(SSL* ssl, SSL_SESSION* session) {
 }
 
 // RFC 6066 3: SNI carries host names, not addresses.
-bool isAddress(const std::string& name) {
-  char bytes[16];
-  return inet_pton(AF_INET, name.c_str(), bytes) == 1 || inet_pton(AF_INET6, name.c_str(), bytes) == 1;
+bool isAddress(std::string_view name) {
+  return network::Address::parseIp(name.starts_with('[') ? name.substr(1, name.size() - 2) : name, 0).ok();
 }
 
 base::Result<void> configure(State& state, const api::UpstreamTlsContext& settings) {
@@ -73,6 +71,12 @@ base::Result<void> configure(State& state, const api::UpstreamTlsContext& settin
   state.certificates.insert(state.certificates.end(), authorities.begin(), authorities.end());
   if (state.verifier.active()) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, TlsTransport::verifyPeer, static_cast<ContextCore*>(&state));
+  if (common.key_log) {
+    auto log = KeyLog::open(*common.key_log);
+    if (!log) return log.error();
+    state.key_log = std::move(*log);
+    SSL_CTX_set_keylog_callback(ctx, TlsTransport::logSecret);
+  }
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   if (settings.max_session_keys > 0) SSL_CTX_sess_set_new_cb(ctx, keepSession);
   return {};
@@ -111,7 +115,8 @@ UpstreamContext::~UpstreamContext() = default;
 
 std::unique_ptr<network::Transport> UpstreamContext::create(const CreateOptions& options) const {
   ERR_clear_error();
-  std::string name(options.server_name);
+  // A request to an address names no server; as in Envoy what is configured is asked for then.
+  std::string name(isAddress(options.server_name) ? std::string_view() : options.server_name);
   if (name.empty() && state_->auto_host_server_name) name = options.host_name;
   if (name.empty()) name = state_->server_name;
   std::vector<std::string> verify_names = options.verify_subject_names;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "source/base/strings.h"
 #include "source/tls/upstream_context.h"
 #include "source/upstream/codec_settings.h"
 
@@ -130,6 +131,7 @@ void setHttpOptions(const api::Cluster& config, ClusterInfo& info) {
   if (names) {
     info.auto_sni = names->auto_sni;
     info.auto_san_validation = names->auto_san_validation;
+    info.auto_sni_header = base::lower(names->override_auto_sni_header);
   }
 }
 

@@ -70,6 +70,7 @@ struct ClusterInfo {
   std::optional<std::chrono::milliseconds> max_stream_duration;
   bool auto_sni = false;             // serverNameOverride() is asked for and becomes the SNI
   bool auto_san_validation = false;  // and the name that the certificate must be for
+  std::string auto_sni_header;       // lower case; names the host instead of the request's authority when it is there
 
   // Null in tests means plain.
   std::shared_ptr<const network::TransportFactory> transport;

@@ -18,6 +18,7 @@ std::unique_ptr<network::Transport> makeTransport(const ClusterInfo& info, const
     if (info.auto_san_validation) options.verify_subject_names = {key.server_name};
   }
   if (!info.transport_has_alpn) {
+    if (key.protocol == PoolProtocol::kHttp1) options.application_protocols = {"http/1.1"};
     if (key.protocol == PoolProtocol::kHttp2) options.application_protocols = {"h2"};
     if (key.protocol == PoolProtocol::kByAlpn) options.application_protocols = {"h2", "http/1.1"};
   }

@@ -16,10 +16,10 @@ from conftest import (BINARY, DEADLINE, Baton, ThreadingServer, bootstrap, clust
 from pki import Authority, openssl
 
 REFUSED = (ssl.SSLError, ConnectionError)
-TELLS = ["REQUESTED_SERVER_NAME", "DOWNSTREAM_TLS_VERSION", "DOWNSTREAM_TLS_CIPHER", 
-         "DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_LOCAL_DNS_SAN",
+TELLS = ["REQUESTED_SERVER_NAME", "DOWNSTREAM_TLS_VERSION", "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID",
+         "DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_LOCAL_DNS_SAN", "DOWNSTREAM_LOCAL_IP_SAN",
          "DOWNSTREAM_PEER_SUBJECT", "DOWNSTREAM_PEER_ISSUER", "DOWNSTREAM_PEER_SERIAL", "DOWNSTREAM_PEER_FINGERPRINT_256",
-         "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_PEER_DNS_SAN",
+         "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_PEER_DNS_SAN", "DOWNSTREAM_PEER_IP_SAN",
          "DOWNSTREAM_PEER_CERT", "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END"]
 # Answers at once, with what is known of the connection in its headers.
 TELLING = [{"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "hello"}},
@@ -54,7 +54,7 @@ class Edge:
         self.middle = Authority(folder, "middle", self.root)
         self.stranger = Authority(folder, "stranger")
         issue = self.root.issue
-        self.server = issue("localhost", "DNS:localhost", "IP:127.0.0.1", "URI:spiffe://test/edge")
+        self.server = issue("localhost", "DNS:localhost", "IP:127.0.0.1", "URI:spiffe://test/edge", "URI:spiffe://test/edge2")
         self.server_rsa = issue("localhost", "DNS:localhost", key="rsa")
         self.wild = issue("wild", "DNS:*.wild.example")
         self.exact = issue("exact", "DNS:www.wild.example", "DNS:Other.Example")
@@ -65,6 +65,7 @@ class Edge:
         self.client_wild = issue("wildclient", "DNS:*.clients.example")
         self.other = issue("other", "DNS:other.example", "URI:spiffe://test/other")
         self.nameless = issue("nameless")
+        self.tricky = issue("tricky", extra="subjectAltName=@names\n[names]\nURI=spiffe://test/a;Hash=0,By=me\n")
         self.expired = issue("expired", "DNS:client.example", days=-1)
         self.unknown = self.stranger.issue("client", "DNS:client.example", "URI:spiffe://test/client")
         self.deep = self.middle.issue("deep", "DNS:client.example", with_issuer=True)
@@ -118,6 +119,12 @@ class Edge:
                  context={"ocsp_staple_policy": "MUST_STAPLE"})
         self.add("impatient", chain_fields={"transport_socket_connect_timeout": "0.3s"})
         self.add("tcp", filters=tcp_filter("echo"))
+        self.key_log = self.folder / "keys.txt"
+        self.foreign_key_log = self.folder / "foreign-keys.txt"
+        self.add("key-log", key_log={"path": str(self.key_log), "local_address_range": [
+            {"address_prefix": "127.0.0.0", "prefix_len": 8}]})
+        self.add("foreign-key-log", key_log={"path": str(self.foreign_key_log), "remote_address_range": [
+            {"address_prefix": "10.0.0.0", "prefix_len": 8}]})
         self.connection_log = self.folder / "connections.log"
         self.add("logged")
         self.listeners[-1]["access_log"] = [{"name": "file", "typed_config": {
@@ -239,6 +246,7 @@ NAME_CASES = [  # kind, matcher, certificates that pass, certificates that do no
     ("DNS", {"contains": "lient.ex"}, ["client"], ["other"]),
     ("DNS", {"safe_regex": {"regex": r"c[l-z]ient\.example"}}, ["client"], ["other"]),
     ("DNS", {"safe_regex": {"regex": "client"}}, [], ["client"]),
+    ("DNS", {"safe_regex": {"regex": r"CLIENT\.EXAMPLE"}, "ignore_case": True}, [], ["client"]),
     ("URI", {"exact": "spiffe://test/client"}, ["client"], ["other", "nameless"]),
     ("URI", {"exact": "SPIFFE://TEST/CLIENT"}, [], ["client"]),
     ("URI", {"exact": "SPIFFE://TEST/CLIENT", "ignore_case": True}, ["client"], ["other"]),
@@ -268,7 +276,7 @@ def test_the_certificate_is_one_that_the_client_can_verify(edge, ciphers, expect
 
 
 @pytest.mark.parametrize("name, expected", [
-    ("localhost", "server"), ("www.wild.example", "exact"), ("a.wild.example", "wild"),
+    ("localhost", "server"), ("www.wild.example", "exact"), ("WWW.Wild.Example", "exact"), ("a.wild.example", "wild"),
     ("a.b.wild.example", "server"), ("wild.example", "server"), ("other.example", "exact"), ("chained.example", "chained"),
     ("unknown.example", "server"), (None, "server")])
 def test_the_certificate_is_for_the_name_that_was_asked_for(edge, name, expected):
@@ -522,6 +530,8 @@ def test_early_data_is_not_offered(edge):
 def test_operators_tell_about_the_connection(edge):
     answer = edge.fetch("mutual", certificate=edge.client, versions=(V.TLSv1_2, V.TLSv1_2))
     told = {name: answer.get(name.lower()) for name in TELLS}
+    session = told.pop("DOWNSTREAM_TLS_SESSION_ID")
+    assert session is None or re.fullmatch("[0-9a-f]{64}", session)
     assert urllib.parse.unquote(told.pop("DOWNSTREAM_PEER_CERT")) == edge.client.pem
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", told.pop("DOWNSTREAM_PEER_CERT_V_START"))
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", told.pop("DOWNSTREAM_PEER_CERT_V_END"))
@@ -529,12 +539,13 @@ def test_operators_tell_about_the_connection(edge):
         "REQUESTED_SERVER_NAME": "localhost", "DOWNSTREAM_TLS_VERSION": "TLSv1.2",
         "DOWNSTREAM_TLS_CIPHER": "ECDHE-ECDSA-AES128-GCM-SHA256",
         "DOWNSTREAM_LOCAL_SUBJECT": "CN=localhost,O=Baton Test",
-        "DOWNSTREAM_LOCAL_URI_SAN": "spiffe://test/edge",
-        "DOWNSTREAM_LOCAL_DNS_SAN": "localhost",
+        "DOWNSTREAM_LOCAL_URI_SAN": "spiffe://test/edge,spiffe://test/edge2",
+        "DOWNSTREAM_LOCAL_DNS_SAN": "localhost", "DOWNSTREAM_LOCAL_IP_SAN": "127.0.0.1",
         "DOWNSTREAM_PEER_SUBJECT": "CN=client,O=Baton Test", "DOWNSTREAM_PEER_ISSUER": "CN=root",
         "DOWNSTREAM_PEER_SERIAL": edge.client.serial.lower(),
         "DOWNSTREAM_PEER_FINGERPRINT_256": edge.client.sha256, "DOWNSTREAM_PEER_FINGERPRINT_1": edge.client.sha1,
-        "DOWNSTREAM_PEER_URI_SAN": "spiffe://test/client", "DOWNSTREAM_PEER_DNS_SAN": "client.example,c2.example"}
+        "DOWNSTREAM_PEER_URI_SAN": "spiffe://test/client", "DOWNSTREAM_PEER_DNS_SAN": "client.example,c2.example",
+        "DOWNSTREAM_PEER_IP_SAN": "10.1.2.3"}
 
 
 def test_a_client_without_a_certificate_has_nothing_to_tell(edge):
@@ -555,9 +566,15 @@ XFCC_SENT = "By=spiffe://before;Hash=1"
 def test_the_client_certificate_is_forwarded_as_its_mode_says(edge, mode, certificate, expected):
     answer = edge.fetch(f"xfcc-{mode}", certificate=certificate and edge.client, headers=f"x-forwarded-client-cert: {XFCC_SENT}\r\n")
     seen = dict(json.loads(answer["body"])["headers"]).get("x-forwarded-client-cert")
-    own = (f"By=spiffe://test/edge;Hash={edge.client.sha256};Subject=\"CN=client,O=Baton Test\";"
+    own = (f"By=spiffe://test/edge;By=spiffe://test/edge2;Hash={edge.client.sha256};Subject=\"CN=client,O=Baton Test\";"
            "URI=spiffe://test/client;DNS=client.example;DNS=c2.example")
     assert seen == (expected and expected.format(sent=XFCC_SENT, own=own))
+
+
+def test_a_name_cannot_pass_for_another_part_of_the_forwarded_certificate(edge):
+    answer = edge.fetch("xfcc-SANITIZE_SET", certificate=edge.tricky)
+    seen = dict(json.loads(answer["body"])["headers"])["x-forwarded-client-cert"]
+    assert seen.endswith(';URI="spiffe://test/a;Hash=0,By=me"')
 
 
 def test_certificates_are_forwarded_in_percent_encoded_pem(edge):
@@ -578,6 +595,17 @@ def test_statistics_have_their_names(edge):
                  "ocsp_staple_responses", "ocsp_staple_requests", "ciphers.ECDHE-ECDSA-AES128-GCM-SHA256", "versions.TLSv1.2",
                  "curves.X25519"]:
         assert f"listener.TLSv1_2-TLSv1_2.ssl.{name}" in names, name
+
+
+def test_a_key_log_opens_a_capture_of_the_connections_in_its_ranges(edge):
+    with edge.connect("key-log", versions=(V.TLSv1_3, V.TLSv1_3)) as client:
+        exchange(client)
+    edge.fetch("foreign-key-log")
+    labels = {line.split()[0] for line in edge.key_log.read_text().splitlines()}
+    assert {"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0",
+            "SERVER_TRAFFIC_SECRET_0"} <= labels
+    assert edge.key_log.stat().st_mode & 0o077 == 0
+    assert edge.foreign_key_log.read_text() == ""
 
 
 # Where certificates come from.
@@ -611,6 +639,7 @@ def test_curl_verifies_what_it_is_shown(edge):
     (lambda e: {"tls_certificates": [shown(e.server)], "tls_params": {"ecdh_curves": ["P-1"]}}, "unknown curve"),
     (lambda e: {"tls_certificates": [shown(e.server)], "validation_context": {"match_typed_subject_alt_names": [
         {"san_type": "DNS", "matcher": {"exact": "x"}}]}}, "trusted_ca"),
+    (lambda e: {"tls_certificates": [shown(e.server)], "key_log": {"path": "/nowhere/keys"}}, "cannot open /nowhere/keys"),
 ])
 def test_a_configuration_that_cannot_work_is_refused(edge, broken, expected, tmp_path):
     config = tmp_path / "bad.yaml"

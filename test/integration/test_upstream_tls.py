@@ -14,7 +14,7 @@ from pki import Authority
 UPSTREAM_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 TELLS = ["UPSTREAM_TLS_VERSION", "UPSTREAM_TLS_CIPHER", "UPSTREAM_PEER_SUBJECT", "UPSTREAM_PEER_ISSUER", "UPSTREAM_PEER_SERIAL",
-         "UPSTREAM_PEER_FINGERPRINT_256", "UPSTREAM_PEER_DNS_SAN", "UPSTREAM_PEER_URI_SAN"]
+         "UPSTREAM_PEER_FINGERPRINT_256", "UPSTREAM_PEER_DNS_SAN", "UPSTREAM_PEER_URI_SAN", "UPSTREAM_PEER_IP_SAN"]
 LOGGED = ["REQ(:PATH)", "UPSTREAM_TRANSPORT_FAILURE_REASON", "RESPONSE_FLAGS", "RESPONSE_CODE_DETAILS"]
 ACCESS_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 V = ssl.TLSVersion
@@ -118,6 +118,7 @@ class Rig:
         self.add("trusting", "good")
         self.add("named", "good", sni="server.example")
         self.add("auto-sni", "good", options={"auto_sni": True}, sni="fixed.example")
+        self.add("auto-sni-header", "good", options={"auto_sni": True, "override_auto_sni_header": "x-name"})
         self.add("auto-host", "good", endpoint={"hostname": "endpoint.example"}, auto_host_sni=True, sni="fixed.example")
         self.add("auto-host-none", "good", auto_host_sni=True, sni="fixed.example")
         self.add("auto-san", "good", self.ca(), options={"auto_sni": True, "auto_san_validation": True})
@@ -150,6 +151,8 @@ class Rig:
         self.add("alpn", "good", {"alpn_protocols": ["http/1.1", "foo"]})
         self.add("plain", "plain")
         self.add("silent", "silent", fields={"connect_timeout": "0.3s"})
+        self.key_log = self.folder / "upstream-keys.txt"
+        self.add("key-log", "good", {"key_log": {"path": str(self.key_log)}})
         self.add("kept", "kept")
 
     def fetch(self, name, host="localhost", **headers):
@@ -192,9 +195,14 @@ def rig(tmp_path_factory):
 @pytest.mark.parametrize("name, host, expected", [
     ("trusting", "a.example", None), ("named", "a.example", "server.example"), ("auto-sni", "a.example", "a.example"),
     ("auto-sni", "b.example:8443", "b.example"), ("auto-host", "a.example", "endpoint.example"),
-    ("auto-host-none", "a.example", "fixed.example")])
+    ("auto-host-none", "a.example", "fixed.example"), ("auto-sni", "127.0.0.1", "fixed.example")])
 def test_the_server_is_asked_for_by_its_name(rig, name, host, expected):
     assert rig.connection(name, host=host)["sni"] == expected
+
+
+def test_the_name_to_ask_for_can_come_from_another_header(rig):
+    assert rig.connection("auto-sni-header", host="a.example", **{"x-name": "c.example"})["sni"] == "c.example"
+    assert rig.connection("auto-sni-header", host="a.example")["sni"] == "a.example"
 
 
 @pytest.mark.parametrize("name, host", [
@@ -215,10 +223,13 @@ def test_a_server_that_is_who_it_should_be_is_believed(rig, name, host):
 def test_a_server_that_is_not_who_it_should_be_is_not_asked_anything(rig, name, host, stat, reason):
     before = rig.process.stats(f"cluster.{name}.")
     asked = sum(len(server.requests) for server in rig.servers.values())
-    _, record = rig.failure(name, host=host)
+    answer, record = rig.failure(name, host=host)
     failure = record["UPSTREAM_TRANSPORT_FAILURE_REASON"]
-    assert failure.startswith("TLS_error:") and reason in failure
-    assert record["RESPONSE_CODE_DETAILS"].startswith("upstream_reset_before_response_started{remote_connection_failure")
+    assert failure.startswith("TLS_error:") and reason in failure and " " not in failure
+    assert record["RESPONSE_CODE_DETAILS"] == f"upstream_reset_before_response_started{{remote_connection_failure|{failure}}}"
+    body = answer.body.decode()
+    assert body.startswith("upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, "
+                           "transport failure reason: TLS_error:") and reason in body
     after = rig.process.stats(f"cluster.{name}.")
     for counter in [f"ssl.{stat}", "upstream_cx_connect_fail", "upstream_rq_503"]:
         assert after[f"cluster.{name}.{counter}"] > before.get(f"cluster.{name}.{counter}", 0), counter
@@ -255,6 +266,7 @@ def test_only_the_versions_of_the_configuration_are_spoken(rig, name, server, ve
 
 
 def test_the_protocol_of_the_cluster_is_offered(rig):
+    assert rig.connection("trusting")["alpn"] == "http/1.1"
     assert rig.connection("alpn")["alpn"] == "http/1.1"
 
 
@@ -292,7 +304,8 @@ def test_operators_tell_about_the_server(rig):
         "UPSTREAM_TLS_VERSION": "TLSv1.3",
         "UPSTREAM_PEER_SUBJECT": "CN=server,O=Baton Test", "UPSTREAM_PEER_ISSUER": "CN=root",
         "UPSTREAM_PEER_SERIAL": rig.good.serial.lower(), "UPSTREAM_PEER_FINGERPRINT_256": rig.good.sha256,
-        "UPSTREAM_PEER_DNS_SAN": "server.example,*.apps.example", "UPSTREAM_PEER_URI_SAN": "spiffe://test/server"}
+        "UPSTREAM_PEER_DNS_SAN": "server.example,*.apps.example", "UPSTREAM_PEER_URI_SAN": "spiffe://test/server",
+        "UPSTREAM_PEER_IP_SAN": "127.0.0.1"}
 
 
 def test_connections_are_reused_without_another_handshake(rig):
@@ -300,6 +313,11 @@ def test_connections_are_reused_without_another_handshake(rig):
         assert rig.fetch("kept").status == 200
     assert rig.process.stat("cluster.kept.ssl.handshake") == 1
     assert rig.process.stat("cluster.kept.upstream_cx_total") == 1
+
+
+def test_a_key_log_has_the_secrets_of_upstream_connections(rig):
+    rig.connection("key-log")
+    assert "SERVER_TRAFFIC_SECRET_0 " in rig.key_log.read_text()
 
 
 def test_tcp_is_carried_over_tls(rig):

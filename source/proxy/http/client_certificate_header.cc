@@ -10,10 +10,14 @@ namespace {
 
 using Mode = api::HttpConnectionManager::ForwardClientCertDetails;
 
-void addPart(std::string& element, std::string_view key, std::string_view value, bool quoted) {
+// Certificates and subjects always stand in quotes; names only when they hold what separates parts and elements, since
+// otherwise a name could pass for another part.
+enum class Quotes { kAlways, kNeeded };
+
+void addPart(std::string& element, std::string_view key, std::string_view value, Quotes quotes) {
   if (!element.empty()) element += ';';
   element.append(key).append("=");
-  if (!quoted) {
+  if (quotes == Quotes::kNeeded && value.find_first_of(",;=\"") == std::string_view::npos) {
     element.append(value);
     return;
   }
@@ -27,21 +31,21 @@ void addPart(std::string& element, std::string_view key, std::string_view value,
 
 std::string describePeer(const network::TlsInfo& tls, const api::SetCurrentClientCertDetails& details) {
   std::string element;
-  if (!tls.local_uri_sans.empty()) addPart(element, "By", tls.local_uri_sans.front(), false);
-  if (!tls.peer_fingerprint_256.empty()) addPart(element, "Hash", tls.peer_fingerprint_256, false);
+  for (const std::string& uri : tls.local_uri_sans) addPart(element, "By", uri, Quotes::kNeeded);
+  if (!tls.peer_fingerprint_256.empty()) addPart(element, "Hash", tls.peer_fingerprint_256, Quotes::kNeeded);
   if (details.cert && !tls.peer_certificate_url_encoded_pem.empty()) {
-    addPart(element, "Cert", tls.peer_certificate_url_encoded_pem, true);
+    addPart(element, "Cert", tls.peer_certificate_url_encoded_pem, Quotes::kAlways);
   }
   if (details.chain && !tls.peer_chain_url_encoded_pem.empty()) {
-    addPart(element, "Chain", tls.peer_chain_url_encoded_pem, true);
+    addPart(element, "Chain", tls.peer_chain_url_encoded_pem, Quotes::kAlways);
   }
-  if (details.subject.value_or(false)) addPart(element, "Subject", tls.peer_subject, true);
+  if (details.subject.value_or(false)) addPart(element, "Subject", tls.peer_subject, Quotes::kAlways);
   if (details.uri) {
-    if (tls.peer_uri_sans.empty()) addPart(element, "URI", "", false);
-    for (const std::string& uri : tls.peer_uri_sans) addPart(element, "URI", uri, false);
+    if (tls.peer_uri_sans.empty()) addPart(element, "URI", "", Quotes::kNeeded);
+    for (const std::string& uri : tls.peer_uri_sans) addPart(element, "URI", uri, Quotes::kNeeded);
   }
   if (details.dns) {
-    for (const std::string& name : tls.peer_dns_sans) addPart(element, "DNS", name, false);
+    for (const std::string& name : tls.peer_dns_sans) addPart(element, "DNS", name, Quotes::kNeeded);
   }
   return element;
 }

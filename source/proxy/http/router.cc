@@ -449,7 +449,13 @@ const network::ConnectionInfo* Router::downstream() const {
 std::string_view Router::serverNameOverride() const {
   const upstream::ClusterInfo& cluster = cluster_->info();
   if (!cluster.auto_sni && !cluster.auto_san_validation) return {};
-  return http::hostOf(stream_.requestHeaders().authority());
+  const http::HeaderMap& headers = stream_.requestHeaders();
+  std::string_view name;
+  if (!cluster.auto_sni_header.empty()) name = headers.get(cluster.auto_sni_header);
+  name = http::hostOf(name.empty() ? headers.authority() : name);
+  // Certificates have addresses without brackets.
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  return name;
 }
 
 }  // namespace baton::proxy

@@ -285,8 +285,8 @@ struct CertificateCase {
 TEST(ClientCertificateHeaderTest, FollowsItsMode) {
   using Mode = api::HttpConnectionManager::ForwardClientCertDetails;
   const std::string ours =
-      "By=spiffe://server;Hash=abc;Cert=\"pem\";Chain=\"chain\";Subject=\"CN=\\\"a\\\"\";URI=spiffe://"
-      "client;DNS=a;DNS=b";
+      "By=spiffe://server;By=spiffe://other;Hash=abc;Cert=\"pem\";Chain=\"chain\";Subject=\"CN=\\\"a\\\"\";"
+      "URI=spiffe://client;DNS=a;DNS=b";
   const std::string appended = "Hash=x," + ours;
   const CertificateCase cases[] = {
       {Mode::kSanitize, true, "Hash=x", "(none)"},       {Mode::kForwardOnly, true, "Hash=x", "Hash=x"},
@@ -295,7 +295,7 @@ TEST(ClientCertificateHeaderTest, FollowsItsMode) {
       {Mode::kSanitizeSet, false, "Hash=x", "(none)"},   {Mode::kAlwaysForwardOnly, false, "Hash=x", "Hash=x"},
   };
   auto tls = std::make_shared<network::TlsInfo>();
-  tls->local_uri_sans = {"spiffe://server"};
+  tls->local_uri_sans = {"spiffe://server", "spiffe://other"};
   tls->peer_fingerprint_256 = "abc";
   tls->peer_subject = "CN=\"a\"";
   tls->peer_uri_sans = {"spiffe://client"};
