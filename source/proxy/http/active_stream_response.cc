@@ -39,7 +39,8 @@ void ActiveStream::sendLocalReply(LocalReply reply) {
   response_headers_.clear();
   response_headers_.setStatus(draft.status);
   for (const auto& [name, value] : reply.headers) response_headers_.set(name, value);
-  if (reply.edited_by_route && route_.entry != nullptr) {
+  // As in Envoy every answer to a request that a route would have forwarded is edited as that route says.
+  if (route_.entry != nullptr && (reply.edited_by_route || !route_.cluster.empty())) {
     info_.response_code = draft.status;
     route_.entry->editResponse(
         response_headers_, route_.target,

@@ -89,7 +89,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   void streamTooLong();
   void tryTimedOut(LocalReplyReason before_response, LocalReplyReason in_response);
   void routeTimedOut();
-  void fail(LocalReplyReason reason, std::string_view details = {});
+  void fail(LocalReplyReason reason, std::string_view details = {}, std::string_view transport_failure = {});
   void decorateResponse(http::HeaderMap& headers);
   void chargeResponse(int status, bool canary);
   void chargeTime();

@@ -16,6 +16,9 @@ using http::StreamReset;
 
 namespace {
 
+// What the bodies of local replies for failed upstreams begin with.
+constexpr std::string_view kResetBody = "upstream connect error or disconnect/reset before headers. ";
+
 LocalReplyReason beforeResponse(StreamReset reset) {
   switch (reset) {
     case StreamReset::kRemoteReset:
@@ -89,7 +92,7 @@ void Router::onPoolFailure(upstream::PoolFailure failure, std::string_view trans
   if (retry_ && replayable()) {
     if (retry(retry_->onPoolFailure(failure, *cluster_, action_->priority, *worker_.runtime))) return;
   }
-  fail(reasonFor(failure), transport_failure_reason);
+  fail(reasonFor(failure), transport_failure_reason, transport_failure_reason);
 }
 
 void Router::onUpstreamReset(StreamReset reset, std::string_view details) {
@@ -228,11 +231,20 @@ void Router::chargeResponse(int status, bool canary) {
   if (canary) cluster.stats.canary_responses.charge(status);
 }
 
-void Router::fail(LocalReplyReason reason, std::string_view details) {
+void Router::fail(LocalReplyReason reason, std::string_view details, std::string_view transport_failure) {
   LocalReply reply{.reason = reason};
   const LocalReplyEntry& entry = entryOf(reason);
   chargeResponse(entry.status, false);
-  if (!details.empty()) reply.details = std::string(entry.details) + "|" + std::string(details);
+  if (!details.empty()) {
+    // "upstream_reset_before_response_started{remote_connection_failure|TLS_error:...}"
+    reply.details = entry.details;
+    reply.details.insert(reply.details.size() - (reply.details.ends_with('}') ? 1 : 0), "|" + std::string(details));
+  }
+  if (entry.body.starts_with(kResetBody)) {
+    reply.body = std::string(kResetBody) + (attempts_ > 1 ? "retried and the latest " : "") +
+                 std::string(entry.body.substr(kResetBody.size()));
+    if (!transport_failure.empty()) reply.body->append(", transport failure reason: ").append(transport_failure);
+  }
   const bool overloaded = reason == LocalReplyReason::kOverflow || reason == LocalReplyReason::kMaintenanceMode;
   if (overloaded && !config_.router.suppress_envoy_headers) reply.headers.emplace_back("x-envoy-overloaded", "true");
   if (entry_->virtual_host != nullptr && entry_->virtual_host->include_attempt_count_in_response && attempts_ > 0) {

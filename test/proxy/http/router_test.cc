@@ -72,7 +72,35 @@ TEST_F(RouterTest, TheReasonOfATransportFailureIsLogged) {
   start();
   web().next.push_back({FakeCluster::Outcome::Kind::kFail, PoolFailure::kTlsFailed, "TLS_error: expired"});
   get("/");
-  EXPECT_EQ(log.back().details, "upstream_reset_before_response_started{remote_connection_failure}|TLS_error: expired");
+  EXPECT_EQ(log.back().details, "upstream_reset_before_response_started{remote_connection_failure|TLS_error: expired}");
+  EXPECT_EQ(body(),
+            "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, "
+            "transport failure reason: TLS_error: expired");
+}
+
+TEST_F(RouterTest, AFailureAfterRetriesSaysSo) {
+  retries("connect-failure");
+  start();
+  web().next.push_back({FakeCluster::Outcome::Kind::kFail, PoolFailure::kTlsFailed, "TLS_error: expired"});
+  web().next.push_back({FakeCluster::Outcome::Kind::kFail, PoolFailure::kConnectFailed});
+  get("/");
+  backOff();
+  EXPECT_EQ(status(), 503);
+  EXPECT_EQ(body(),
+            "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote "
+            "connection failure");
+}
+
+TEST_F(RouterTest, AnErrorInPlaceOfAResponseIsEditedAsItsRouteSays) {
+  auto& route = addRoute("/", "web");
+  api::HeaderValueOption option;
+  option.header = api::HeaderValue{"x-failed", "%RESPONSE_FLAGS%"};
+  route.response_headers_to_add = {option};
+  start();
+  web().next.push_back({FakeCluster::Outcome::Kind::kFail, PoolFailure::kConnectFailed});
+  get("/");
+  EXPECT_EQ(status(), 503);
+  EXPECT_EQ(field("x-failed"), "UF");
 }
 
 struct ResetCase {
