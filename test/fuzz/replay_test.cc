@@ -1,11 +1,14 @@
 // Runs every fuzz target over its corpus and over mutations of it: the same ones each time, as many as fit in a moment.
+// BATON_FUZZ_SECONDS=60 in the environment makes the moment longer, BATON_FUZZ_TARGET=chunked leaves out all others.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -17,6 +20,22 @@ namespace {
 
 constexpr int kMutationsPerTarget = 20'000;
 constexpr std::chrono::seconds kMomentPerTarget{2};
+
+struct Amount {
+  std::chrono::seconds moment = kMomentPerTarget;
+  int mutations = kMutationsPerTarget;
+};
+
+Amount amount() {
+  const char* seconds = std::getenv("BATON_FUZZ_SECONDS");
+  if (seconds == nullptr) return {};
+  return {std::chrono::seconds(std::atoi(seconds)), std::numeric_limits<int>::max()};
+}
+
+bool wanted(std::string_view target) {
+  const char* only = std::getenv("BATON_FUZZ_TARGET");
+  return only == nullptr || target == only;
+}
 
 std::vector<std::string> corpusOf(std::string_view target) {
   std::vector<std::filesystem::path> paths;
@@ -84,15 +103,17 @@ class Mutator {
 
 TEST(Fuzz, EveryTargetSurvivesItsCorpusAndMutationsOfIt) {
   ASSERT_FALSE(fuzzTargets().empty());
+  const Amount most = amount();
   for (const FuzzTarget& target : fuzzTargets()) {
+    if (!wanted(target.name)) continue;
     SCOPED_TRACE(target.name);
     const std::vector<std::string> corpus = corpusOf(target.name);
     ASSERT_FALSE(corpus.empty());
     runFuzzTarget(target, {});
     for (const std::string& input : corpus) runFuzzTarget(target, input);
     Mutator mutator(corpus);
-    const auto end = std::chrono::steady_clock::now() + kMomentPerTarget;
-    for (int i = 0; i < kMutationsPerTarget && std::chrono::steady_clock::now() < end; ++i) {
+    const auto end = std::chrono::steady_clock::now() + most.moment;
+    for (int i = 0; i < most.mutations && std::chrono::steady_clock::now() < end; ++i) {
       runFuzzTarget(target, mutator.next());
     }
   }
