@@ -138,6 +138,34 @@ const MessageDescription& describe(const GrpcStatusFilter*) {
   return description;
 }
 
+const EnumDescription& describeEnum(const LogTypeFilter::Type*) {
+  static const EnumDescription description{"AccessLogType",
+                                           {{"NotSet", 0},
+                                            {"TcpUpstreamConnected", 1},
+                                            {"TcpPeriodic", 2},
+                                            {"TcpConnectionEnd", 3},
+                                            {"DownstreamStart", 4},
+                                            {"DownstreamPeriodic", 5},
+                                            {"DownstreamEnd", 6},
+                                            {"UpstreamPoolReady", 7},
+                                            {"UpstreamPeriodic", 8},
+                                            {"UpstreamEnd", 9},
+                                            {"UdpTunnelUpstreamConnected", 10},
+                                            {"UdpPeriodic", 11},
+                                            {"UdpSessionEnd", 12}}};
+  return description;
+}
+
+const MessageDescription& describe(const LogTypeFilter*) {
+  static const MessageDescription description =
+      message<LogTypeFilter>("LogTypeFilter", "", "Logs by the moment that a line is for.", {},
+                             {
+                                 field<&LogTypeFilter::types>("types", "The moments, as ACCESS_LOG_TYPE names them."),
+                                 field<&LogTypeFilter::exclude>("exclude", "All but these."),
+                             });
+  return description;
+}
+
 const MessageDescription& describe(const AndFilter*) {
   static const MessageDescription description =
       message<AndFilter>("AndFilter", "", "Logs when all filters do.", {},
@@ -174,9 +202,11 @@ const MessageDescription& describe(const AccessLogFilter*) {
                                                         {.oneof = "filter_specifier"}),
           field<&AccessLogFilter::grpc_status_filter>("grpc_status_filter", "By gRPC status.",
                                                       {.oneof = "filter_specifier"}),
-          unsupported("traceable_filter", "HTTP tracing", "filter_specifier"),
+          field<&AccessLogFilter::log_type_filter>("log_type_filter", "By the moment that a line is for.",
+                                                   {.oneof = "filter_specifier"}),
+          field<&AccessLogFilter::traceable_filter>(
+              "traceable_filter", "Requests that are traced; without tracing, none.", {.oneof = "filter_specifier"}),
           unsupported("metadata_filter", "dynamic metadata", "filter_specifier"),
-          unsupported("log_type_filter", "access log types", "filter_specifier"),
           unsupported("extension_filter", "access log filter extensions", "filter_specifier"),
       });
   return description;

@@ -92,6 +92,28 @@ struct GrpcStatusFilter {
   bool exclude = false;
 };
 
+// Logs by the moment that a line is for.
+struct LogTypeFilter {
+  enum class Type {
+    kNotSet = 0,
+    kTcpUpstreamConnected = 1,
+    kTcpPeriodic = 2,
+    kTcpConnectionEnd = 3,
+    kDownstreamStart = 4,
+    kDownstreamPeriodic = 5,
+    kDownstreamEnd = 6,
+    kUpstreamPoolReady = 7,
+    kUpstreamPeriodic = 8,
+    kUpstreamEnd = 9,
+    kUdpTunnelUpstreamConnected = 10,
+    kUdpPeriodic = 11,
+    kUdpSessionEnd = 12
+  };
+
+  std::vector<Type> types;
+  bool exclude = false;
+};
+
 struct AccessLogFilter;
 
 // Logs when all filters do.
@@ -115,6 +137,8 @@ struct AccessLogFilter {
   std::optional<HeaderFilter> header_filter;
   std::optional<ResponseFlagFilter> response_flag_filter;
   std::optional<GrpcStatusFilter> grpc_status_filter;
+  std::optional<LogTypeFilter> log_type_filter;
+  std::optional<Empty> traceable_filter;
 };
 
 // Lines go to a file.
@@ -154,6 +178,8 @@ const MessageDescription& describe(const HeaderFilter*);
 const MessageDescription& describe(const ResponseFlagFilter*);
 const MessageDescription& describe(const GrpcStatusFilter*);
 const EnumDescription& describeEnum(const GrpcStatusFilter::Status*);
+const MessageDescription& describe(const LogTypeFilter*);
+const EnumDescription& describeEnum(const LogTypeFilter::Type*);
 const MessageDescription& describe(const AndFilter*);
 const MessageDescription& describe(const OrFilter*);
 const MessageDescription& describe(const AccessLogFilter*);

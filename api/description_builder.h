@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -86,6 +87,26 @@ struct Member<std::optional<T>> {
     access.size = [](const void* member) -> size_t { return static_cast<const M*>(member)->has_value() ? 1 : 0; };
     access.visit = [](const void* member, void* context, MemberAccess::Visitor visitor) {
       if (const auto& optional = *static_cast<const M*>(member)) visitor(context, {}, &*optional);
+    };
+    return access;
+  }
+};
+
+// For a message that may hold one of its own kind.
+template <typename T>
+struct Member<std::shared_ptr<T>> {
+  static constexpr MemberAccess make() {
+    using M = std::shared_ptr<T>;
+    MemberAccess access = accessTo<T>(Shape::kOptional);
+    access.add = [](void* member, std::string_view) -> void* {
+      auto& pointer = *static_cast<M*>(member);
+      if (pointer == nullptr) pointer = std::make_shared<T>();
+      return pointer.get();
+    };
+    access.clear = [](void* member) { static_cast<M*>(member)->reset(); };
+    access.size = [](const void* member) -> size_t { return *static_cast<const M*>(member) != nullptr ? 1 : 0; };
+    access.visit = [](const void* member, void* context, MemberAccess::Visitor visitor) {
+      if (const auto& pointer = *static_cast<const M*>(member)) visitor(context, {}, pointer.get());
     };
     return access;
   }

@@ -1,6 +1,8 @@
 #include "api/extensions.h"
 
+#include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "api/access_log.h"
 #include "api/cluster.h"
@@ -10,6 +12,7 @@
 #include "api/http_connection_manager.h"
 #include "api/http_filters.h"
 #include "api/listener.h"
+#include "api/network_filters.h"
 #include "api/retry_policy.h"
 #include "api/tcp_proxy.h"
 #include "api/tls.h"
@@ -18,8 +21,8 @@ namespace baton::api {
 namespace {
 
 template <typename T>
-Extension extension(std::string_view legacy_name = {}) {
-  return {&describe(static_cast<const T*>(nullptr)), legacy_name};
+Extension extension(std::vector<std::string_view> legacy_names = {}) {
+  return {&describe(static_cast<const T*>(nullptr)), std::move(legacy_names)};
 }
 
 std::vector<ExtensionCategory> makeCategories() {
@@ -27,25 +30,29 @@ std::vector<ExtensionCategory> makeCategories() {
       {"network",
        "network filter",
        {extension<HttpConnectionManager>(), extension<TcpProxy>(), extension<NetworkDirectResponse>(),
-        extension<Echo>("envoy.filters.network.echo")},
+        extension<Echo>({"envoy.filters.network.echo", "envoy.echo"}), extension<ConnectionLimit>(),
+        extension<NetworkLocalRateLimit>(), extension<NetworkRbac>(),
+        extension<SniCluster>({"envoy.filters.network.sni_cluster"})},
        {"envoy.extensions.filters.network."}},
       {"listener",
        "listener filter",
-       {extension<TlsInspector>("envoy.filters.listener.tls_inspector"),
-        extension<ProxyProtocol>("envoy.filters.listener.proxy_protocol"),
-        extension<OriginalDst>("envoy.filters.listener.original_dst"),
-        extension<HttpInspector>("envoy.filters.listener.http_inspector")},
+       {extension<TlsInspector>({"envoy.filters.listener.tls_inspector", "envoy.listener.tls_inspector"}),
+        extension<ProxyProtocol>({"envoy.filters.listener.proxy_protocol", "envoy.listener.proxy_protocol"}),
+        extension<OriginalDst>({"envoy.filters.listener.original_dst", "envoy.listener.original_dst"}),
+        extension<HttpInspector>({"envoy.filters.listener.http_inspector", "envoy.listener.http_inspector"})},
        {"envoy.extensions.filters.listener.", "envoy.extensions.filters.udp."}},
       {"transport",
        "transport socket",
        {extension<DownstreamTlsContext>(), extension<UpstreamTlsContext>(),
-        extension<RawBuffer>("envoy.transport_sockets.raw_buffer")},
+        extension<RawBuffer>({"envoy.transport_sockets.raw_buffer", "raw_buffer"})},
        {"envoy.extensions.transport_sockets."}},
       {"http",
        "HTTP filter",
-       {extension<Router>("envoy.filters.http.router"), extension<Cors>("envoy.filters.http.cors"),
-        extension<HealthCheckFilter>(), extension<LocalRateLimit>(), extension<Buffer>(),
-        extension<GrpcWeb>("envoy.filters.http.grpc_web"), extension<GrpcStats>("envoy.filters.http.grpc_stats")},
+       {extension<Router>({"envoy.filters.http.router", "envoy.router"}),
+        extension<Cors>({"envoy.filters.http.cors", "envoy.cors"}), extension<HealthCheckFilter>(),
+        extension<LocalRateLimit>(), extension<Buffer>(),
+        extension<GrpcWeb>({"envoy.filters.http.grpc_web", "envoy.grpc_web"}),
+        extension<GrpcStats>({"envoy.filters.http.grpc_stats"})},
        {"envoy.extensions.filters.http."}},
       {"perroute",
        "setting of a filter for a route",
@@ -53,12 +60,12 @@ std::vector<ExtensionCategory> makeCategories() {
        {"envoy.extensions.filters.http."}},
       {"accesslog",
        "access log",
-       {extension<FileAccessLog>(), extension<StdoutAccessLog>("envoy.access_loggers.stdout"),
-        extension<StderrAccessLog>("envoy.access_loggers.stderr")},
+       {extension<FileAccessLog>(), extension<StdoutAccessLog>({"envoy.access_loggers.stdout"}),
+        extension<StderrAccessLog>({"envoy.access_loggers.stderr"})},
        {"envoy.extensions.access_loggers."}},
       {"retryhost",
        "retry host predicate",
-       {extension<PreviousHostsPredicate>("envoy.retry_host_predicates.previous_hosts")},
+       {extension<PreviousHostsPredicate>({"envoy.retry_host_predicates.previous_hosts"})},
        {"envoy.extensions.retry."}},
       {"upstreamopts", "upstream protocol option", {extension<UpstreamHttpOptions>()}, {"envoy.extensions.upstreams."}},
       {"dnsresolver",
@@ -79,7 +86,9 @@ const MessageDescription* ExtensionCategory::find(std::string_view type) const {
 
 const MessageDescription* ExtensionCategory::findLegacy(std::string_view extension_name) const {
   for (const Extension& extension : extensions) {
-    if (!extension.legacy_name.empty() && extension.legacy_name == extension_name) return extension.description;
+    if (std::ranges::find(extension.legacy_names, extension_name) != extension.legacy_names.end()) {
+      return extension.description;
+    }
   }
   return nullptr;
 }

@@ -10,8 +10,8 @@ struct MessageDescription;
 
 struct Extension {
   const MessageDescription* description;
-  // Envoy's well-known name; a filter of this name may leave typed_config out when it needs no settings.
-  std::string_view legacy_name;
+  // Envoy's well-known names, now and before v3; a filter of these may leave typed_config out: it needs no settings.
+  std::vector<std::string_view> legacy_names;
 };
 
 struct ExtensionCategory {

@@ -80,7 +80,7 @@ const MessageDescription& describe(const TokenBucket*) {
       {
           field<&TokenBucket::max_tokens>("max_tokens", "Size of the bucket.", {.required = true, .min = 1}),
           field<&TokenBucket::tokens_per_fill>("tokens_per_fill", "Tokens added each time.", {.min = 1}),
-          field<&TokenBucket::fill_interval>("fill_interval", "Time between additions.", {.required = true, .min = 1}),
+          field<&TokenBucket::fill_interval>("fill_interval", "Time between additions.", {.required = true, .min = 50}),
       });
   return description;
 }

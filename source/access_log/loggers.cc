@@ -54,6 +54,7 @@ class ListenerLog final : public network::ConnectionLog {
       info.flags.set(http::ResponseFlag::kNoRouteFound);
       info.response_code_details = "filter_chain_not_found";
     }
+    info.connection_termination_details = connection.termination_details;
     if (ending.transport_failed) info.connection_termination_details = "transport socket failure";
     const auto runtime = runtime_();
     const FormatContext context{.info = info, .log_type = "NotSet"};

@@ -3,9 +3,11 @@
 #include "api/description.h"
 #include "api/http_connection_manager.h"
 #include "api/listener.h"
+#include "api/network_filters.h"
 #include "api/tcp_proxy.h"
 
 #include "source/config/validation.h"
+#include "source/http/rbac_rules.h"
 #include "source/network/filter_chain_matcher.h"
 #include "source/tls/downstream_context.h"
 
@@ -35,13 +37,28 @@ void validateTcpProxy(Validation& v, const api::TcpProxy& proxy) {
   v.accessLogs("access_log", proxy.access_log);
 }
 
+bool othersFollow(const api::TypedConfig& filter) {
+  return filter.as<api::ConnectionLimit>() != nullptr || filter.as<api::NetworkLocalRateLimit>() != nullptr ||
+         filter.as<api::NetworkRbac>() != nullptr || filter.as<api::SniCluster>() != nullptr;
+}
+
+void validateRbacRules(Validation& v, std::string_view field, const std::optional<api::RbacRules>& rules) {
+  if (!rules) return;
+  const Path::In in(v.path, field);
+  if (v.problems.hasErrorBelow(v.path)) return;
+  if (const auto built = http::RbacRules::build(*rules); !built) v.errorBelow(built.error().message);
+}
+
 void validateFilters(Validation& v, const api::FilterChain& chain) {
   for (size_t i = 0; i < chain.filters.size(); ++i) {
     const Path::In in(v.path, "filters", i);
     const api::TypedConfig& config = chain.filters[i].typed_config;
-    // All network filters that we have end their chain.
-    if (i + 1 < chain.filters.size() && config) {
-      v.error(fmt::format("{} must be the last filter of its chain", config.description().name));
+    const bool is_last = i + 1 == chain.filters.size();
+    if (config && othersFollow(config) == is_last) {
+      v.error(is_last
+                  ? fmt::format("{} cannot be the last filter of its chain; tcp_proxy or http_connection_manager can",
+                                config.description().name)
+                  : fmt::format("{} must be the last filter of its chain", config.description().name));
     }
     const Path::In step(v.path, "typed_config");
     if (const auto* manager = config.as<api::HttpConnectionManager>()) {
@@ -50,6 +67,9 @@ void validateFilters(Validation& v, const api::FilterChain& chain) {
       validateTcpProxy(v, *proxy);
     } else if (const auto* response = config.as<api::NetworkDirectResponse>()) {
       v.dataSource("response", response->response);
+    } else if (const auto* rbac = config.as<api::NetworkRbac>()) {
+      validateRbacRules(v, "rules", rbac->rules);
+      validateRbacRules(v, "shadow_rules", rbac->shadow_rules);
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "source/network/active_connection.h"
 
 #include <sys/epoll.h>
+#include <utility>
 
 #include "source/network/listener.h"
 
@@ -98,7 +99,7 @@ ActiveConnection::~ActiveConnection() {
 
 void ActiveConnection::start(std::string_view already_read) {
   session_ = chain_.filter->createSession(
-      SessionContext{listener_.loop_, connection_, *this, listener_.drain_, listener_.worker_});
+      SessionContext{listener_.loop_, connection_, *this, listener_.drain_, listener_.worker_, {}});
   // A session that found nothing to do with the connection may have closed it already.
   if (!session_) connection_.close(CloseType::kAbort);
   if (connection_.state() == Connection::State::kClosed) return;
@@ -121,6 +122,14 @@ void ActiveConnection::sessionEnded() {
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(lived).count()));
   if (config_->access_log != nullptr) log(lived);
   listener_.ended(*this);
+}
+
+void ActiveConnection::replaceSession(std::unique_ptr<Session> next) {
+  listener_.loop_.deleteLater(std::exchange(session_, std::move(next)));
+  if (connection_.state() == Connection::State::kClosed) return;
+  if (!session_) return connection_.close(CloseType::kAbort);
+  connection_.setHandler(*session_);
+  session_->onConnected();
 }
 
 void ActiveConnection::log(std::chrono::nanoseconds lived) const {

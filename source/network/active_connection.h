@@ -2,6 +2,7 @@
 // runs. Both owned by the listener's lists, on its loop.
 #pragma once
 
+#include <forward_list>
 #include <memory>
 
 #include "source/base/intrusive_list.h"
@@ -54,6 +55,8 @@ class ActiveConnection final : public base::ListLink<ActiveConnection>, private 
 
   void connectionEnded(CloseReason reason) override;
   void sessionEnded() override;
+  void replaceSession(std::unique_ptr<Session> next) override;
+  void keep(std::shared_ptr<void> object) override { kept_.push_front(std::move(object)); }
   void log(std::chrono::nanoseconds lived) const;
 
   Listener& listener_;
@@ -62,6 +65,7 @@ class ActiveConnection final : public base::ListLink<ActiveConnection>, private 
   // Declared first, destroyed last: sessions may look at their connection until they are gone.
   Connection connection_;
   std::unique_ptr<Session> session_;
+  std::forward_list<std::shared_ptr<void>> kept_;
   CloseReason reason_ = CloseReason::kLocal;
   bool ended_ = false;
 };

@@ -51,6 +51,7 @@ struct ConnectionInfo {
   std::vector<std::string> requested_application_protocols;
   std::string detected_transport_protocol;  // "tls" or "raw_buffer"
   std::string transport_failure_reason;     // set when a handshake failed
+  std::string termination_details;          // why a network filter ended the connection
   std::string filter_chain_name;
   std::shared_ptr<const TlsInfo> tls;  // null: plaintext or handshake not finished
   std::vector<std::pair<uint8_t, std::string>> proxy_protocol_tlvs;

@@ -32,14 +32,9 @@ base::Result<FilterChain> buildChain(const api::FilterChain& settings, const api
   auto transport = buildTransport(settings, builders, scope);
   if (!transport) return transport.error();
   chain.transport = std::move(*transport);
-  if (settings.filters.size() > 1) {
-    return base::Error{base::ErrorCode::kInvalidArgument, "filter '" + settings.filters[0].name +
-                                                              "' must be the last of its filter chain, but '" +
-                                                              settings.filters[1].name + "' follows"};
-  }
   if (!settings.filters.empty()) {
     const NetworkFilterPlace place{builders.root, scope, listener, settings.name};
-    auto filter = builders.filters->build(settings.filters[0], place);
+    auto filter = builders.filters->build(settings.filters, place);
     if (!filter) return filter.error();
     chain.filter = std::move(*filter);
   }

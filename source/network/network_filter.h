@@ -1,12 +1,15 @@
-// What runs on an accepted connection after its filter chain was chosen: the TCP proxy, the HTTP connection manager.
-// Factories are built on the main thread from the configuration, immutable, and shared by all workers; sessions belong
-// to one connection of one worker.
+// What runs on an accepted connection after its filter chain was chosen. The last filter of a chain makes the session
+// that the connection's bytes go to: the TCP proxy, the HTTP connection manager. Each filter before it is asked first,
+// and has the next one go on: by making the next one's session at once, which leaves nothing of itself in the way of
+// bytes, or later, from a session of its own that waits for something. Factories are built on the main thread from the
+// configuration, immutable, and shared by all workers; sessions belong to one connection of one worker.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "api/listener.h"
 
@@ -36,10 +39,15 @@ class Session : public ConnectionHandler {
   virtual const char* kind() const = 0;
 };
 
-// For sessions that took their socket out of the connection by release().
 class SessionOwner {
  public:
+  // For sessions that took their socket out of the connection by release().
   virtual void sessionEnded() = 0;
+  // For sessions that waited, on an open connection: `next` takes over, and the caller is destroyed at the end of the
+  // turn. Null closes the connection.
+  virtual void replaceSession(std::unique_ptr<Session> next) = 0;
+  // Destroyed with the connection, whichever sessions it has had.
+  virtual void keep(std::shared_ptr<void> object) = 0;
 
  protected:
   ~SessionOwner() = default;
@@ -51,13 +59,16 @@ struct SessionContext {
   SessionOwner& owner;
   const DrainDecision& drain;
   proxy::WorkerContext* worker = nullptr;
+  // What a filter chose in place of tcp_proxy's cluster; empty: nothing.
+  std::string cluster;
 };
 
 class NetworkFilterFactory {
  public:
   virtual ~NetworkFilterFactory() = default;
-  // The connection is not started yet: the listener does so next, with the session as its handler. Null: the
-  // connection is closed (and was counted by the factory).
+  // The connection is not started yet: the listener does so next, with the session as its handler. (A filter that
+  // waited may make the next one's session on an open connection.) Null: the connection is closed, and was counted by
+  // the factory.
   virtual std::unique_ptr<Session> createSession(const SessionContext& context) const = 0;
 };
 
@@ -74,23 +85,46 @@ struct NetworkFilterPlace {
 // Which filter does what, by the type of its settings. Filled at start by proxy/ and server/; then only read.
 class NetworkFilterRegistry {
  public:
+  using Built = base::Result<NetworkFilterFactoryPtr>;
   template <typename Settings>
-  using Builder =
-      std::function<base::Result<NetworkFilterFactoryPtr>(const Settings& settings, const NetworkFilterPlace& place)>;
+  using Builder = std::function<Built(const Settings& settings, const NetworkFilterPlace& place)>;
+  // Of a filter that others follow; `next` is never null.
+  template <typename Settings>
+  using PassingBuilder =
+      std::function<Built(const Settings& settings, const NetworkFilterPlace& place, NetworkFilterFactoryPtr next)>;
 
+  // A filter that ends its chain.
   template <typename Settings>
   void add(Builder<Settings> builder) {
-    const api::MessageDescription* const type = &describe(static_cast<const Settings*>(nullptr));
-    builders_[type] = [builder = std::move(builder)](const void* settings, const NetworkFilterPlace& place) {
-      return builder(*static_cast<const Settings*>(settings), place);
-    };
+    builders_[typeOf<Settings>()] = {true,
+                                     [builder = std::move(builder)](const void* settings, const auto& place, auto) {
+                                       return builder(*static_cast<const Settings*>(settings), place);
+                                     }};
+  }
+  // A filter that others follow.
+  template <typename Settings>
+  void addPassing(PassingBuilder<Settings> builder) {
+    builders_[typeOf<Settings>()] = {
+        false, [builder = std::move(builder)](const void* settings, const auto& place, auto next) {
+          return builder(*static_cast<const Settings*>(settings), place, std::move(next));
+        }};
   }
 
-  base::Result<NetworkFilterFactoryPtr> build(const api::NetworkFilter& filter, const NetworkFilterPlace& place) const;
+  // All filters of a chain, which has at least one, as one: that of the first.
+  Built build(const std::vector<api::NetworkFilter>& chain, const NetworkFilterPlace& place) const;
 
  private:
-  using AnyBuilder = std::function<base::Result<NetworkFilterFactoryPtr>(const void*, const NetworkFilterPlace&)>;
-  std::unordered_map<const api::MessageDescription*, AnyBuilder> builders_;
+  struct Entry {
+    bool ends_chain = true;
+    std::function<Built(const void*, const NetworkFilterPlace&, NetworkFilterFactoryPtr)> build;
+  };
+
+  template <typename Settings>
+  static const api::MessageDescription* typeOf() {
+    return &describe(static_cast<const Settings*>(nullptr));
+  }
+
+  std::unordered_map<const api::MessageDescription*, Entry> builders_;
 };
 
 }  // namespace baton::network

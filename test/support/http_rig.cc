@@ -83,7 +83,7 @@ void HttpRig::start() {
   connection = std::make_unique<network::Connection>(loop, ours.release(), network::makePlainTransport(), info,
                                                      network::ConnectionSettings{});
   manager = std::make_unique<proxy::ConnectionManager>(
-      network::SessionContext{loop, *connection, *this, drain, &worker}, built);
+      network::SessionContext{loop, *connection, *this, drain, &worker, {}}, built);
   connection->setHandler(*manager);
   connection->start();
   settle();

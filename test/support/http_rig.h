@@ -91,6 +91,8 @@ class HttpRig : public testing::Test, private network::SessionOwner {
  private:
   class Log;
   void sessionEnded() override {}
+  void replaceSession(std::unique_ptr<network::Session>) override {}
+  void keep(std::shared_ptr<void>) override {}
 
   H2Reader h2_reader_;
   std::vector<H2ReadFrame> h2_frames_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "source/proxy/network/registry.h"
 #include "source/proxy/tcp/simple_sessions.h"
 #include "source/proxy/tcp/tcp_session.h"
 
@@ -70,7 +71,7 @@ const std::string& TcpProxy::chooseCluster(base::Random& random) const {
 
 std::unique_ptr<network::Session> TcpProxy::createSession(const network::SessionContext& context) const {
   auto session = std::make_unique<TcpSession>(shared_from_this(), context);
-  session->start();
+  session->start(context.cluster);
   return session;
 }
 
@@ -91,6 +92,7 @@ void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::Ac
         if (!factory) return factory.error();
         return network::NetworkFilterFactoryPtr(std::move(*factory));
       });
+  registerPassingNetworkFilters(registry);
 }
 
 }  // namespace baton::proxy

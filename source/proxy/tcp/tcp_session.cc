@@ -30,11 +30,11 @@ TcpSession::~TcpSession() {
 
 // --- connecting ---
 
-void TcpSession::start() {
+void TcpSession::start(const std::string& cluster) {
   // What the client sends meanwhile waits in its socket.
   connection_.pauseReading();
   armTimers();
-  const std::string& name = proxy_->chooseCluster(worker_.random);
+  const std::string& name = cluster.empty() ? proxy_->chooseCluster(worker_.random) : cluster;
   cluster_ = worker_.clusters.find(name);
   if (cluster_ == nullptr) {
     proxy_->stats.cx_no_route.add();

@@ -25,8 +25,8 @@ class TcpSession final : public network::Session,
   TcpSession(std::shared_ptr<const TcpProxy> proxy, const network::SessionContext& context);
   ~TcpSession() override;
 
-  // Chooses the cluster and connects. May close the downstream connection.
-  void start();
+  // Connects to `cluster`, or when that is empty to one of the proxy's. May close the downstream connection.
+  void start(const std::string& cluster);
 
   // network::Session, the downstream side
   size_t onData(std::string_view bytes, bool end_of_stream) override;
