@@ -1,6 +1,9 @@
 #include "source/server/options.h"
 
-#include <map>
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <sched.h>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -14,8 +17,15 @@ namespace {
 
 using Seconds = uint64_t;
 
-// Numbers as CLI11 reads them, before they become durations and optionals.
+// A bit more than thirty years.
+constexpr Seconds kMostSeconds = 1'000'000'000;
+
+// Numbers and names as CLI11 reads them, before they become what the options have.
 struct Raw {
+  std::string mode = "serve";
+  std::string drain_strategy = "gradual";
+  std::string parity = "warn";
+  bool cpuset_threads = false;
   std::string restart_epoch = "0";
   Seconds drain_time = 600;
   Seconds parent_shutdown_time = 900;
@@ -26,6 +36,49 @@ struct Raw {
   std::string socket_mode = "600";
   uint32_t concurrency = std::max(1u, std::thread::hardware_concurrency());
 };
+
+// CLI11's own checks speak of types and conversions; these say what would be right.
+CLI::Validator number(std::string what, uint64_t least, uint64_t most) {
+  return CLI::Validator(
+      [what, least, most](const std::string& found) -> std::string {
+        const auto value = base::parseNumber<uint64_t>(found);
+        if (value && *value >= least && *value <= most) return {};
+        return "expected " + what + " from " + std::to_string(least) + " to " + std::to_string(most) + ", found '" +
+               found + "'";
+      },
+      "");
+}
+
+CLI::Validator oneOf(std::vector<std::string> names) {
+  return CLI::Validator(
+      [names](std::string& found) -> std::string {
+        std::string known;
+        for (const std::string& name : names) {
+          if (base::equalsIgnoreCase(name, found)) {
+            found = name;
+            return {};
+          }
+          known += (known.empty() ? "" : ", ") + name;
+        }
+        return "expected one of " + known + ", found '" + found + "'";
+      },
+      "");
+}
+
+// Envoy's options that Baton has not.
+constexpr std::array<std::string_view, 13> kOptionsOfEnvoy{"--bootstrap-version",
+                                                           "--disable-extensions",
+                                                           "--enable-core-dump",
+                                                           "--enable-fine-grain-logging",
+                                                           "--enable-mutex-tracing",
+                                                           "--hot-restart-version-path",
+                                                           "--ignore-unknown-dynamic-fields",
+                                                           "--log-format-escaped",
+                                                           "--log-format-prefix-with-location",
+                                                           "--skip-deprecated-logs",
+                                                           "--stats-tag",
+                                                           "--config-path-proto",
+                                                           "--allow-unknown-fields"};
 
 // CLI11 says "--x: [Option Group] ..." and the like; one plain line is what a person wants.
 std::string wrongOption(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& arguments) {
@@ -38,13 +91,22 @@ std::string wrongOption(const CLI::App& app, const CLI::ParseError& error, const
     const std::vector<std::string_view> known(known_storage.begin(), known_storage.end());
     for (const std::string& argument : app.remaining()) {
       const std::string_view name = std::string_view(argument).substr(0, argument.find('='));
+      if (!name.starts_with('-')) return text + "unexpected argument '" + argument + "'. See baton --help.\n";
+      if (std::ranges::find(kOptionsOfEnvoy, name) != kOptionsOfEnvoy.end()) {
+        return text + "option '" + std::string(name) + "' of Envoy is not implemented; remove it. See baton --help.\n";
+      }
       const std::string_view near = base::nearestName(name, known);
       text += "unknown option '" + std::string(name) + "'";
-      if (!near.empty()) text += "; did you mean '" + std::string(near) + "'?";
+      text += near.empty() ? "." : "; did you mean '" + std::string(near) + "'?";
       return text + " See baton --help.\n";
     }
   }
   return text + error.what() + ". See baton --help.\n";
+}
+
+uint32_t usableProcessors() {
+  cpu_set_t usable;
+  return ::sched_getaffinity(0, sizeof(usable), &usable) == 0 ? static_cast<uint32_t>(CPU_COUNT(&usable)) : 1;
 }
 
 }  // namespace
@@ -67,14 +129,13 @@ ParsedOptions parseOptions(const std::vector<std::string>& arguments) {
 
   app.add_option("-c,--config-path", options.config_path, "bootstrap configuration, .yaml or .json");
   app.add_option("--config-yaml", options.config_yaml, "YAML text that is merged over the file");
-  app.add_option("--mode", options.mode,
+  app.add_option("--mode", raw.mode,
                  "serve, validate (check the configuration and exit), init_only (build all, then exit)")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Mode>{
-              {"serve", Mode::kServe}, {"validate", Mode::kValidate}, {"init_only", Mode::kInitOnly}},
-          CLI::ignore_case));
+      ->transform(oneOf({"serve", "validate", "init_only"}));
   app.add_option("--concurrency", raw.concurrency, "number of worker threads; default: hardware threads; 0 means 1")
-      ->check(CLI::Range(0u, 1024u));
+      ->check(number("a number of threads", 0, 1024));
+  app.add_flag("--cpuset-threads", raw.cpuset_threads,
+               "without --concurrency: as many workers as the process may use processors");
   app.add_option("-l,--log-level", options.log_level, "trace, debug, info, warning, error, critical, off");
   app.add_option("--component-log-level", options.component_log_level, "COMPONENT:LEVEL,... over --log-level");
   app.add_option("--log-path", options.log_path, "file for the log; default: standard error. Reopened on SIGUSR1");
@@ -87,45 +148,45 @@ ParsedOptions parseOptions(const std::vector<std::string>& arguments) {
   app.add_flag("--allow-unknown-static-fields", options.allow_unknown_static_fields,
                "unknown fields warn instead of fail");
   app.add_flag("--reject-unknown-dynamic-fields", options.reject_unknown_dynamic_fields,
-               "unknown fields in watched files fail");
+               "unknown fields in watched files fail; without effect: no files are watched");
   app.add_option("--ignore-unsupported", options.ignore_unsupported,
                  "observability fields to ignore (tracing, load_stats_config)")
       ->delimiter(',');
   app.add_option("--file-flush-interval-msec", raw.file_flush_ms, "how often access logs are flushed")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{3'600'000}));
-  app.add_option("--local-address-ip-version", options.local_address_ip_version, "v4 or v6")
-      ->check(CLI::IsMember({"v4", "v6"}));
+      ->check(number("milliseconds", 1, 3'600'000));
+  app.add_option("--local-address-ip-version", options.local_address_ip_version,
+                 "v4 or v6; without effect: no address of ours is chosen by it")
+      ->transform(oneOf({"v4", "v6"}));
 
   app.add_option("--restart-epoch", raw.restart_epoch,
                  "0 for a first start, the parent's epoch + 1 to take over, or auto");
-  app.add_option("--base-id", restart.base_id, "separates independent instances on one host");
+  app.add_option("--base-id", restart.base_id, "separates independent instances on one host")
+      ->check(number("a number", 0, std::numeric_limits<uint32_t>::max()));
   app.add_flag("--use-dynamic-base-id", restart.use_dynamic_base_id, "pick a free base id (epoch 0 only)");
   app.add_option("--base-id-path", restart.base_id_path, "file that gets the base id");
-  app.add_option("--drain-time-s", raw.drain_time, "how long draining ramps up");
-  app.add_option("--parent-shutdown-time-s", raw.parent_shutdown_time, "when a parent ends whatever is left");
-  app.add_option("--drain-strategy", restart.drain_strategy, "gradual or immediate")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, DrainStrategy>{{"gradual", DrainStrategy::kGradual},
-                                                                       {"immediate", DrainStrategy::kImmediate}},
-                                  CLI::ignore_case));
-  app.add_option("--probation-time-s", raw.probation_time, "rollback window after take-over; 0: none");
-  app.add_option("--restart-parity", restart.parity,
-                 "what to do when the take-over would lose something: warn or refuse")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, ParityMode>{{"warn", ParityMode::kWarn}, {"refuse", ParityMode::kRefuse}},
-          CLI::ignore_case));
+  app.add_option("--drain-time-s", raw.drain_time, "how long draining ramps up")
+      ->check(number("seconds", 0, kMostSeconds));
+  app.add_option("--parent-shutdown-time-s", raw.parent_shutdown_time, "when a parent ends whatever is left")
+      ->check(number("seconds", 0, kMostSeconds));
+  app.add_option("--drain-strategy", raw.drain_strategy, "gradual or immediate")
+      ->transform(oneOf({"gradual", "immediate"}));
+  app.add_option("--probation-time-s", raw.probation_time, "rollback window after take-over; 0: none")
+      ->check(number("seconds", 0, kMostSeconds));
+  app.add_option("--restart-parity", raw.parity, "what to do when the take-over would lose something: warn or refuse")
+      ->transform(oneOf({"warn", "refuse"}));
   app.add_option("--hot-restart-timeout-ms", raw.step_timeout_ms, "deadline of one step of the hand-over")
-      ->check(CLI::Range(uint64_t{100}, uint64_t{600'000}));
+      ->check(number("milliseconds", 100, 600'000));
   app.add_flag("--skip-hot-restart-on-no-parent", restart.skip_on_no_parent, "start fresh when there is no parent");
   app.add_flag("--skip-hot-restart-parent-stats", restart.skip_parent_stats, "do not carry stats over");
   app.add_flag("--disable-hot-restart", restart.disabled, "no shared memory, no sockets");
   app.add_option("--socket-path", restart.socket_path, "restart socket: @abstract or a path; the base id is appended");
   app.add_option("--socket-mode", raw.socket_mode, "octal mode of the restart socket when it is a path");
   app.add_option("--max-stats", options.max_stats, "stats that the shared region has room for")
-      ->check(CLI::Range(uint64_t{64}, uint64_t{100'000'000}));
+      ->check(number("a number", 64, 100'000'000));
   app.add_option("--max-obj-name-len", options.max_obj_name_len, "longest stat name in the shared region")
-      ->check(CLI::Range(60u, 4096u));
-  app.add_option("--sigterm-drain-time-s", raw.sigterm_drain_time, "SIGTERM drains this long before the exit");
+      ->check(number("bytes", 60, 4096));
+  app.add_option("--sigterm-drain-time-s", raw.sigterm_drain_time, "SIGTERM drains this long before the exit")
+      ->check(number("seconds", 0, kMostSeconds));
   app.add_flag("--hot-restart-version", parsed.print_hot_restart_version,
                "print what two processes must share and exit");
 
@@ -172,6 +233,10 @@ ParsedOptions parseOptions(const std::vector<std::string>& arguments) {
   if (options.config_path.empty() && options.config_yaml.empty() && !parsed.print_hot_restart_version) {
     return refuse("no configuration: give -c FILE or --config-yaml TEXT. See baton --help.");
   }
+  options.mode = raw.mode == "serve" ? Mode::kServe : raw.mode == "validate" ? Mode::kValidate : Mode::kInitOnly;
+  restart.drain_strategy = raw.drain_strategy == "gradual" ? DrainStrategy::kGradual : DrainStrategy::kImmediate;
+  restart.parity = raw.parity == "warn" ? ParityMode::kWarn : ParityMode::kRefuse;
+  if (raw.cpuset_threads && app.count("--concurrency") == 0) raw.concurrency = usableProcessors();
   options.concurrency = std::max(1u, raw.concurrency);
   restart.drain_time = std::chrono::seconds(raw.drain_time);
   restart.parent_shutdown_time = std::chrono::seconds(raw.parent_shutdown_time);
