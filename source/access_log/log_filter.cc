@@ -5,6 +5,8 @@
 #include <functional>
 #include <vector>
 
+#include "api/description.h"
+
 #include "source/access_log/grpc_status.h"
 #include "source/base/random.h"
 #include "source/http/matchers.h"
@@ -90,6 +92,17 @@ Accepts byGrpcStatus(const api::GrpcStatusFilter& config) {
   });
 }
 
+Accepts byType(const api::LogTypeFilter& config) {
+  std::vector<std::string_view> names;
+  for (const auto type : config.types) {
+    names.push_back(describeEnum(&type).findNumber(static_cast<int>(type))->name);
+  }
+  return Accepts([names, exclude = config.exclude](const FormatContext& context, const Runtime&) {
+    const bool listed = std::find(names.begin(), names.end(), context.log_type) != names.end();
+    return listed != exclude;
+  });
+}
+
 Result<Accepts> byHeader(const api::HeaderFilter& config) {
   if (!config.header) return Error{ErrorCode::kInvalidArgument, "header_filter: expected a header"};
   auto matcher = http::HeaderMatcher::build(*config.header);
@@ -130,6 +143,9 @@ Result<Accepts> buildAccepts(const api::AccessLogFilter& config) {
   if (config.header_filter) return byHeader(*config.header_filter);
   if (config.response_flag_filter) return byFlags(*config.response_flag_filter);
   if (config.grpc_status_filter) return byGrpcStatus(*config.grpc_status_filter);
+  if (config.log_type_filter) return byType(*config.log_type_filter);
+  // Requests that are traced: there is no tracing.
+  if (config.traceable_filter) return Accepts([](const FormatContext&, const Runtime&) { return false; });
   return Error{ErrorCode::kInvalidArgument, "filter: expected one of the filters"};
 }
 

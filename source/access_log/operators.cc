@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <boost/json.hpp>
+
 #include "source/access_log/grpc_status.h"
 #include "source/base/random.h"
 #include "source/base/strings.h"
@@ -43,11 +45,15 @@ OperatorValue joined(const std::vector<std::string>& parts, std::string& scratch
 // How an address is printed.
 enum AddressPart { kWhole, kWithoutPort, kPortOnly };
 
-OperatorValue addressValue(const Address* address, int part, std::string& scratch) {
+// `mask`: of how many bits without the port, counted from 1; 0 prints the address itself.
+OperatorValue addressValue(const Address* address, int part, std::string& scratch, int mask = 0) {
   if (address == nullptr) return kUnset;
   switch (part) {
-    case kWithoutPort:
-      return keep(address->ip(), scratch);
+    case kWithoutPort: {
+      if (mask == 0) return keep(address->ip(), scratch);
+      const auto range = network::CidrRange::make(address->ip(), static_cast<uint32_t>(mask - 1));
+      return range ? keep(range->text(), scratch) : kUnset;
+    }
     case kPortOnly:
       return address->isIp() ? OperatorValue(uint64_t{address->port()}) : kUnset;
     default:
@@ -214,6 +220,56 @@ struct OperatorTable {
     return name.empty() ? keep(std::to_string(*status), scratch) : OperatorValue(name);
   }
 
+  // MASK_PREFIX_LEN of an address.
+  static Result<void> readMask(Operator& self, std::string_view arguments) {
+    if (arguments.empty()) return {};
+    const auto bits = base::parseNumber<uint32_t>(arguments);
+    if (!bits || *bits > 128) return bad(arguments, "a length of a prefix from 0 to 128");
+    self.second_option_ = static_cast<int>(*bits) + 1;
+    return {};
+  }
+
+  // COALESCE({"operators": ["NAME", {"command": "NAME", "param": "ARGUMENT", "max_length": 10}]}).
+  static Result<void> readChoices(Operator& self, std::string_view arguments) {
+    constexpr std::string_view kForm = R"({"operators": ["NAME", {"command": "NAME", "param": "ARGUMENT"}]})";
+    boost::system::error_code failed;
+    const boost::json::value parsed = boost::json::parse({arguments.data(), arguments.size()}, failed);
+    const boost::json::object* object = failed ? nullptr : parsed.if_object();
+    const boost::json::value* list = object == nullptr ? nullptr : object->if_contains("operators");
+    if (list == nullptr || !list->is_array() || list->get_array().empty()) return bad(arguments, kForm);
+    for (const boost::json::value& entry : list->get_array()) {
+      std::string text;
+      if (entry.is_string()) {
+        text = entry.get_string().c_str();
+      } else if (const boost::json::object* command = entry.if_object()) {
+        const boost::json::value* name = command->if_contains("command");
+        if (name == nullptr || !name->is_string()) return bad(arguments, kForm);
+        text = name->get_string().c_str();
+        if (const boost::json::value* argument = command->if_contains("param")) {
+          if (!argument->is_string()) return bad(arguments, kForm);
+          text += "(" + std::string(argument->get_string().c_str()) + ")";
+        }
+        if (const boost::json::value* length = command->if_contains("max_length")) {
+          if (!length->is_int64() || length->get_int64() < 0) return bad(arguments, kForm);
+          text += ":" + std::to_string(length->get_int64());
+        }
+      } else {
+        return bad(arguments, kForm);
+      }
+      auto choice = parse(text);
+      if (!choice) return choice.error();
+      self.choices_.push_back(std::move(*choice));
+    }
+    return {};
+  }
+  static OperatorValue firstWithValue(const Operator& self, const FormatContext& context, std::string& scratch) {
+    for (const Operator& choice : self.choices_) {
+      const OperatorValue value = choice.evaluate(context, scratch);
+      if (value.index() != 0) return value;
+    }
+    return kUnset;
+  }
+
   // COMMON_DURATION(from:to:unit).
   static Result<void> readDuration(Operator& self, std::string_view arguments) {
     static constexpr Argument kMoments[] = {{"DS_RX_BEG", 0}, {"DS_RX_END", 1}, {"US_TX_BEG", 2}, {"US_TX_END", 3},
@@ -269,20 +325,20 @@ struct OperatorTable {
      std::string& scratch [[maybe_unused]]) -> OperatorValue
 
 // An address in its three spellings; `where` is an expression for a pointer to it.
-#define ADDRESS(name, where)                                                        \
-  {name, VALUE{return addressValue(where, self.option_, scratch);                   \
-  }                                                                                 \
-  , nullptr, kWhole                                                                 \
-  }                                                                                 \
-  , {name "_WITHOUT_PORT", VALUE{return addressValue(where, self.option_, scratch); \
-  }                                                                                 \
-  , nullptr, kWithoutPort                                                           \
-  }                                                                                 \
-  , {                                                                               \
-    name "_PORT", VALUE {                                                           \
-      return addressValue(where, self.option_, scratch);                            \
-    }                                                                               \
-    , nullptr, kPortOnly                                                            \
+#define ADDRESS(name, where)                                                                             \
+  {name, VALUE{return addressValue(where, self.option_, scratch);                                        \
+  }                                                                                                      \
+  , nullptr, kWhole                                                                                      \
+  }                                                                                                      \
+  , {name "_WITHOUT_PORT", VALUE{return addressValue(where, self.option_, scratch, self.second_option_); \
+  }                                                                                                      \
+  , readMask, kWithoutPort                                                                               \
+  }                                                                                                      \
+  , {                                                                                                    \
+    name "_PORT", VALUE {                                                                                \
+      return addressValue(where, self.option_, scratch);                                                 \
+    }                                                                                                    \
+    , nullptr, kPortOnly                                                                                 \
   }
 
 // What a TLS peer said, for both sides.
@@ -427,6 +483,7 @@ std::span<const OperatorTable::Entry> OperatorTable::entries() {
       {"FILTER_CHAIN_NAME", VALUE { return CONNECTION == nullptr ? kUnset : textOrUnset(CONNECTION->filter_chain_name); }},
       {"UNIQUE_ID", VALUE { return keep(base::uuid4(base::threadRandom()), scratch); }},
       {"ENVIRONMENT", VALUE { return textOrUnset(self.text_); }, readEnvironment},
+      {"COALESCE", firstWithValue, readChoices},
       {"ACCESS_LOG_TYPE", VALUE { return textOrUnset(context.log_type); }},
   };
   return kEntries;
@@ -455,7 +512,6 @@ std::span<const std::string_view> OperatorTable::unsupported() {
       "UPSTREAM_METADATA",
       "CLUSTER_METADATA",
       "UPSTREAM_HOSTS_ATTEMPTED",
-      "COALESCE",
   };
   return kNames;
 }

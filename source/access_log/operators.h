@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "source/access_log/formatter.h"
 #include "source/access_log/time_format.h"
@@ -40,6 +41,7 @@ class Operator {
   int option_ = 0;
   int second_option_ = 0;
   std::shared_ptr<const TimeFormat> time_;
+  std::vector<Operator> choices_;  // the first that has a value counts
 };
 
 }  // namespace baton::access_log
