@@ -68,7 +68,7 @@ std::string_view outdatedField(std::string_view message, std::string_view field)
 bool isOutdatedType(std::string_view type) {
   return type.starts_with("envoy.api.v2") || type.starts_with("envoy.config.filter.") ||
          type.find(".v2.") != std::string_view::npos || type.find(".v2alpha.") != std::string_view::npos ||
-         type.find(".v1.") != std::string_view::npos || type.find(".v3alpha.") != std::string_view::npos;
+         type.find(".v1.") != std::string_view::npos;
 }
 
 std::string_view successorOf(std::string_view type, const api::ExtensionCategory& category) {

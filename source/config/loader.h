@@ -3,8 +3,10 @@
 // effect. Main thread, before workers start.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/bootstrap.h"
@@ -18,6 +20,8 @@ struct LoadOptions {
   std::string inline_yaml;  // merged over the file: fields are set, lists continued
   bool allow_unknown_static_fields = false;
   std::vector<std::string> ignore_unsupported;  // fields that only observe: tracing, load_stats_config
+  // Whether a text's %OPERATORS% are right: what knows them is of a later layer. May be empty.
+  std::function<base::Result<void>(std::string_view text)> check_operators;
 };
 
 // Each line is complete: "<file>:<line>:<column>: <path>: <message>".

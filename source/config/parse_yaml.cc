@@ -8,6 +8,8 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include "source/config/flow_depth.h"
+
 namespace baton::config {
 namespace {
 
@@ -189,6 +191,10 @@ base::Result<Node*> parseYaml(NodeStore& store, std::string name, std::string_vi
   }
   if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
     return at(name, {}, fmt::format("a NUL byte at offset {}; this is not a YAML text", zero));
+  }
+  if (const auto place = deeperThan(text, kMaxDepth)) {
+    return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("{}:{}:{}: nested deeper than {} levels", name,
+                                                                      place->line, place->column, kMaxDepth)};
   }
   const auto file = static_cast<uint8_t>(store.files.size());
   store.files.push_back(name);

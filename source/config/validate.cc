@@ -71,8 +71,9 @@ void validateClusters(Validation& v) {
 
 }  // namespace
 
-void validate(const api::Bootstrap& bootstrap, const Node& root, Problems& problems) {
-  Validation v(bootstrap, root, problems);
+void validate(const api::Bootstrap& bootstrap, const Node& root, Problems& problems,
+              const std::function<base::Result<void>(std::string_view)>& check_operators) {
+  Validation v(bootstrap, root, problems, check_operators);
   if (bootstrap.admin) validateAdmin(v, *bootstrap.admin);
   v.dnsResolver(bootstrap.typed_dns_resolver_config);
   if (bootstrap.layered_runtime) validateRuntime(v, *bootstrap.layered_runtime);

@@ -71,6 +71,12 @@ class RouteChecks {
   void additions(std::string_view field, const std::vector<api::HeaderValueOption>& options) {
     for (size_t i = 0; i < options.size(); ++i) {
       if (!options[i].header) continue;
+      {
+        const Path::In in(v_.path, field, i);
+        const Path::In header(v_.path, "header");
+        const Path::In value(v_.path, "value");
+        v_.operators(options[i].header->value);
+      }
       const std::string name = base::lower(options[i].header->key);
       if (name != "content-length" && name != "transfer-encoding" && name != "connection") continue;
       const Path::In in(v_.path, field, i);

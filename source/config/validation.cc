@@ -28,8 +28,9 @@ std::vector<std::unique_ptr<Path::In>> descend(Path& path, std::string_view text
 
 }  // namespace
 
-Validation::Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems)
-    : bootstrap(bootstrap), root(root), problems(problems) {
+Validation::Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems,
+                       const std::function<base::Result<void>(std::string_view)>& check_operators)
+    : bootstrap(bootstrap), root(root), problems(problems), check_operators(check_operators) {
   for (const api::Cluster& cluster : bootstrap.static_resources.clusters) clusters.insert(cluster.name);
 }
 
@@ -118,6 +119,35 @@ void Validation::format(std::string_view field, const std::optional<api::Substit
   if (!format) return;
   const Path::In in(path, field);
   dataSource("text_format_source", format->text_format_source);
+  if (format->json_format) {
+    const Path::In json(path, "json_format");
+    operators(*format->json_format);
+  }
+  if (format->text_format_source && format->text_format_source->inline_string) {
+    const Path::In source(path, "text_format_source");
+    const Path::In text(path, "inline_string");
+    operators(*format->text_format_source->inline_string);
+  }
+}
+
+void Validation::operators(std::string_view text) {
+  if (!check_operators || text.find('%') == std::string_view::npos) return;
+  if (const auto checked = check_operators(text); !checked) error(checked.error().message);
+}
+
+void Validation::operators(const api::Value& value) {
+  if (const std::string* text = value.string()) return operators(*text);
+  if (const api::Value::List* list = value.list()) {
+    for (size_t i = 0; i < list->size(); ++i) {
+      const Path::At element(path, i);
+      operators((*list)[i]);
+    }
+  } else if (const api::Value::Object* object = value.object()) {
+    for (const auto& [name, member] : *object) {
+      const Path::In in(path, name);
+      operators(member);
+    }
+  }
 }
 
 void Validation::accessLogs(std::string_view field, const std::vector<api::AccessLog>& logs) {

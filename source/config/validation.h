@@ -2,6 +2,7 @@
 // in many places.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,12 +13,14 @@
 #include "api/bootstrap.h"
 #include "api/http_connection_manager.h"
 
+#include "source/base/result.h"
 #include "source/config/problems.h"
 
 namespace baton::config {
 
 struct Validation {
-  Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems);
+  Validation(const api::Bootstrap& bootstrap, const Node& root, Problems& problems,
+             const std::function<base::Result<void>(std::string_view)>& check_operators);
 
   // What has been found wrong before is not found wrong again.
   void error(std::string_view message) {
@@ -37,11 +40,15 @@ struct Validation {
   void pipe(const api::Pipe& pipe);
   void ranges(std::string_view field, const std::vector<api::CidrRange>& ranges);
   void accessLogs(std::string_view field, const std::vector<api::AccessLog>& logs);
+  // A text of the field that is at `path`, in which operators are filled in.
+  void operators(std::string_view text);
+  void operators(const api::Value& value);
   void format(std::string_view field, const std::optional<api::SubstitutionFormatString>& format);
 
   const api::Bootstrap& bootstrap;
   const Node& root;
   Problems& problems;
+  const std::function<base::Result<void>(std::string_view)>& check_operators;
   Path path;
   std::unordered_set<std::string_view> clusters;
 };

@@ -1,5 +1,6 @@
 #include "source/server/configuration.h"
 
+#include "source/access_log/formatter.h"
 #include "source/access_log/loggers.h"
 #include "source/base/log.h"
 #include "source/config/loader.h"
@@ -30,6 +31,10 @@ base::Result<std::shared_ptr<const api::Bootstrap>> Configuration::load(const Op
   load_options.inline_yaml = options.config_yaml;
   load_options.allow_unknown_static_fields = options.allow_unknown_static_fields;
   load_options.ignore_unsupported = options.ignore_unsupported;
+  load_options.check_operators = [](std::string_view text) -> base::Result<void> {
+    if (auto format = access_log::Formatter::parse(text); !format) return format.error();
+    return {};
+  };
   config::LoadReport report;
   auto loaded = config::load(load_options, report);
   for (const std::string& warning : report.warnings) BATON_LOG(kConfig, warn, "{}", warning);

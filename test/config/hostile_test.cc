@@ -46,6 +46,44 @@ TEST(HostileConfig, DeepNestingIsRefused) {
   }
 }
 
+TEST(HostileConfig, BracketsAreCountedBeforeTheParserRuns) {
+  const std::pair<std::string, std::string> kCases[] = {
+      {repeated("[", 1'000'000), "1:101"},
+      {repeated("[\n", 500'000), "101:1"},
+      {"a: 'x'\nb: |\n  [[\n  [[\nc: " + repeated("{b: [", 200'000), "5:204"},
+      {"# [[[\nb: [\"]\", " + repeated("[", 200), "2:108"},
+      {"- - a: >\n      [\n    b: " + repeated("[", 200), "3:108"},
+  };
+  for (const auto& [yaml, place] : kCases) {
+    const auto errors = errorsOf(yaml);
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0], "--config-yaml:" + place + ": nested deeper than 100 levels");
+  }
+}
+
+TEST(HostileConfig, BracketsInsideOfTextsAreNotNesting) {
+  const std::string many = repeated("[", 300);
+  const std::string kCases[] = {
+      "node: {id: \"" + many + "\\\"" + many + "\"}",
+      "node: {id: '" + many + "''" + many + "'}",
+      "node:\n  id: a" + many,
+      "node:\n  id: it's " + many + " # '" + many,
+      "node:\n  id: |\n    " + many + "\n\n    " + many + "\n  cluster: a",
+      "node:\n  ? id\n  : >-\n    " + many + "\n  cluster: a",
+      "{\"node\":{\"id\":\"" + many + "\"}}",
+      "#" + many + "\nnode: {}",
+      "static_resources:\n  clusters:\n  - name: |-\n      " + many + "\n    connect_timeout: 1s",
+      "static_resources: {clusters: [" + repeated("{name: []},", 300) + "]}",
+  };
+  for (const std::string& yaml : kCases) {
+    LoadReport report;
+    const auto loaded = load({.inline_yaml = yaml}, report);
+    for (const std::string& error : report.errors) {
+      EXPECT_EQ(error.find("nested deeper"), std::string::npos) << yaml.substr(0, 40) << ": " << error;
+    }
+  }
+}
+
 TEST(HostileConfig, NestingThroughAliasesIsRefused) {
   std::string deep = "a: &a " + repeated("[", 60) + repeated("]", 60) + "\n";
   const auto errors = errorsOf(deep + "b: " + repeated("[", 60) + "*a" + repeated("]", 60) + "\n");

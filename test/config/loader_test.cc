@@ -221,6 +221,56 @@ TEST(Loader, AWellKnownNameMayStandForSettingsWithAWarning) {
             std::string::npos);
 }
 
+TEST(Loader, NamesFromBeforeV3StandForSettingsToo) {
+  const auto bootstrap = loadedYaml(withManager(R"(
+          http_filters:
+          - {name: envoy.cors, typed_config: {}}
+          - {name: envoy.grpc_web}
+          - {name: envoy.router, typed_config: {}}
+          route_config: {virtual_hosts: {name: v, domains: "*"}}
+)"));
+  const auto& filters = managerOf(*bootstrap).http_filters;
+  ASSERT_EQ(filters.size(), 3U);
+  EXPECT_NE(filters[0].typed_config.as<api::Cors>(), nullptr);
+  EXPECT_NE(filters[1].typed_config.as<api::GrpcWeb>(), nullptr);
+  EXPECT_NE(filters[2].typed_config.as<api::Router>(), nullptr);
+}
+
+TEST(Loader, OperatorsAreCheckedWhereTheyStand) {
+  LoadReport report;
+  const auto check = [](std::string_view text) -> base::Result<void> {
+    if (text.find("%BAD%") == std::string_view::npos) return {};
+    return base::Error{base::ErrorCode::kInvalidArgument, "no such operator"};
+  };
+  const std::string yaml = withManager(R"(
+          access_log:
+          - typed_config:
+              "@type": a/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format: {text_format_source: {inline_string: "%GOOD% %BAD%"}}
+          local_reply_config:
+            body_format:
+              json_format:
+                a: "%GOOD%"
+                b: {c: [1, "%BAD%"]}
+          http_filters: {name: envoy.filters.http.router}
+          route_config:
+            virtual_hosts:
+              name: v
+              domains: "*"
+              request_headers_to_add: {header: {key: x, value: "%BAD%"}}
+)");
+  EXPECT_FALSE(load({.inline_yaml = yaml, .check_operators = check}, report).ok());
+  const std::string at = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.";
+  const std::vector<std::string> expected{
+      "--config-yaml:14:64: " + at +
+          "access_log[0].typed_config.log_format.text_format_source.inline_string: no such operator",
+      "--config-yaml:19:26: " + at + "local_reply_config.body_format.json_format.b.c[1]: no such operator",
+      "--config-yaml:25:65: " + at +
+          "route_config.virtual_hosts[0].request_headers_to_add[0].header.value: no such operator",
+  };
+  EXPECT_EQ(report.errors, expected);
+}
+
 TEST(Loader, DeprecatedFieldsCountAndMoveToTheirSuccessors) {
   LoadReport report;
   const auto bootstrap = loadedYaml(R"(

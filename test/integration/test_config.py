@@ -1,0 +1,248 @@
+"""Configurations as Envoy's users write them, read by the real binary: what is accepted, and what is said of the rest."""
+import subprocess
+import textwrap
+
+import pytest
+
+from conftest import BINARY, DEADLINE, bootstrap, http_filter, listener, request
+
+TYPES = "type.googleapis.com/envoy.extensions."
+HCM = TYPES + "filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+def validate(path, *options):
+    return subprocess.run([BINARY, "--mode", "validate", "-c", str(path), *options], capture_output=True, text=True,
+                          timeout=DEADLINE)
+
+
+@pytest.fixture
+def check(tmp_path):
+    """check(text, options...) reads a text as a bootstrap."""
+    def run(text, *options):
+        file = tmp_path / "bootstrap.yaml"
+        file.write_text(textwrap.dedent(text))
+        return validate(file, *options)
+    return run
+
+
+def proxy(manager="", routes="- match: {prefix: /}\n  route: {cluster: web}", filters="- name: envoy.filters.http.router",
+          cluster="", chain="", top=""):
+    """A front proxy with one cluster, and more fields at their places."""
+    def indented(text, by):
+        return textwrap.indent(textwrap.dedent(text).strip("\n"), " " * by)
+    return f"""\
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: 0}}}}
+    filter_chains:
+    - filters:
+      - name: web
+        typed_config:
+          "@type": {HCM}
+          stat_prefix: web
+{indented(manager, 10)}
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+{indented(routes, 14)}
+          http_filters:
+{indented(filters, 10)}
+{indented(chain, 6)}
+  clusters:
+  - name: web
+    type: STATIC
+    load_assignment:
+      cluster_name: web
+      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: 1}}}}}}}}]}}]
+{indented(cluster, 4)}
+{indented(top, 0)}
+"""
+
+
+ACCEPTED = {
+    "a lone map for a list of filters, listeners and clusters": """
+        static_resources:
+          listeners:
+            address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+            filter_chains:
+              filters:
+                name: tcp
+                typed_config:
+                  "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+                  stat_prefix: tcp
+                  cluster: one
+          clusters: {name: one}
+        """,
+    "enum values in any case and as numbers": proxy(cluster="lb_policy: least_request\ndns_lookup_family: 1"),
+    "null for a message and for a list": proxy(chain="filter_chain_match:", cluster="health_checks:\nmetadata: null"),
+    "free names of extensions": proxy(filters=f"""
+        - name: anything
+          typed_config: {{"@type": {TYPES}filters.http.router.v3.Router}}"""),
+    "typed_config left out, or empty, for a filter that has no settings": proxy(
+        filters="- name: envoy.filters.http.cors\n  typed_config: {}\n- name: envoy.filters.http.router"),
+    "the router's name from before v3": proxy(filters="- name: envoy.router\n  typed_config: {}"),
+    "camelCase": """
+        staticResources:
+          clusters:
+          - name: a
+            connectTimeout: 0.25s
+            lbPolicy: RANDOM
+            loadAssignment:
+              clusterName: a
+              endpoints: [{lbEndpoints: [{endpoint: {address: {socketAddress: {address: "::1", portValue: 1}}}}]}]
+        """,
+    "numbers in quotes": proxy(cluster='per_connection_buffer_limit_bytes: "32768"'),
+    "another name in load_assignment": proxy().replace("cluster_name: web", "cluster_name: something else"),
+    "an IP address in a STRICT_DNS cluster": proxy().replace("type: STATIC", "type: strict_dns"),
+    "fields that have no effect": proxy(top="""
+        watchdog: {}
+        flags_path: /etc/envoy/flags
+        node: {id: a, cluster: b, metadata: {x: 1}, user_agent_name: x}"""),
+    "deprecated fields": proxy(cluster="http2_protocol_options: {}\nmax_requests_per_connection: 3",
+                               manager="access_log:\n- typed_config:\n    '@type': " + TYPES +
+                               "access_loggers.file.v3.FileAccessLog\n    path: /dev/null\n    format: 'x'"),
+    "what is tagged !ignore, and anchors": "hidden: !ignore\n  t: &t 1s\n" + proxy(cluster="connect_timeout: *t"),
+    "the same field twice with one value": proxy(cluster="name: web"),
+    "a wrapper around settings of a route": proxy(routes=f"""
+        - match: {{prefix: /}}
+          route: {{cluster: web}}
+          typed_per_filter_config:
+            envoy.filters.http.cors:
+              "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig
+              config: {{"@type": {TYPES}filters.http.cors.v3.CorsPolicy, allow_methods: GET}}""", filters="""
+        - name: envoy.filters.http.cors
+        - name: envoy.filters.http.router"""),
+    "an optional filter that is not known": proxy(filters="""
+        - name: x
+          is_optional: true
+          typed_config: {"@type": type.googleapis.com/some.other.Filter}
+        - name: envoy.filters.http.router"""),
+    "logs by their moment, and of traced requests": proxy(manager=f"""
+        access_log:
+        - filter: {{or_filter: {{filters: [{{log_type_filter: {{types: [DownstreamEnd]}}}}, {{traceable_filter: {{}}}}]}}}}
+          typed_config: {{"@type": {TYPES}access_loggers.stream.v3.StdoutAccessLog}}"""),
+}
+
+REFUSED = {
+    "a duration in milliseconds": (proxy(cluster="connect_timeout: 250ms"), "connect_timeout: expected a duration"),
+    "a duration as a map": (proxy(cluster="connect_timeout: {seconds: 1}"), "connect_timeout: expected a duration"),
+    "an unknown field": (proxy(cluster="conect_timeout: 1s"), "did you mean 'connect_timeout'?"),
+    "a field that Envoy has and Baton has not": (
+        proxy(manager="tracing: {}"),
+        "unsupported field 'tracing' (not implemented: HTTP tracing); remove it or start with "
+        "--ignore-unsupported=tracing"),
+    "an extension that Envoy has and Baton has not": (
+        proxy(filters=f'- name: lua\n  typed_config: {{"@type": {TYPES}filters.http.lua.v3.Lua}}'),
+        "unsupported HTTP filter 'envoy.extensions.filters.http.lua.v3.Lua' (not implemented); remove it"),
+    "two values of a field": (proxy(cluster="name: other"), "line"),
+    "two members of a choice": (
+        proxy(routes="- match: {prefix: /, path: /a}\n  route: {cluster: web}"), "'path' excludes 'prefix' of line"),
+    "no member of a choice": (proxy(routes="- match: {}\n  route: {cluster: web}"), "match"),
+    "a number out of its range": (
+        proxy(manager="http2_protocol_options: {initial_stream_window_size: 1000}"), "initial_stream_window_size"),
+    "the first API": ("listeners: []", "field 'listeners' is not of the v3 API"),
+    "a type of the second API": (
+        proxy().replace("extensions.filters.network.http_connection_manager.v3",
+                        "config.filter.network.http_connection_manager.v2"),
+        "v2 API type 'envoy.config.filter.network.http_connection_manager.v2.HttpConnectionManager'; use "
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+    "settings without a type": (
+        proxy(filters="- name: envoy.filters.http.buffer\n  typed_config: {max_request_bytes: 1}"), '"@type" is missing'),
+    "a cluster that is not there": (
+        proxy(routes="- match: {prefix: /}\n  route: {cluster: webb}"), 'found "webb"; did you mean "web"?'),
+    "an operator in a log that is none": (
+        proxy(manager=f"""
+            access_log:
+            - typed_config:
+                "@type": {TYPES}access_loggers.stream.v3.StdoutAccessLog
+                log_format: {{text_format_source: {{inline_string: "%NO_SUCH%"}}}}"""),
+        "access_log[0].typed_config.log_format.text_format_source.inline_string: '%NO_SUCH%': unknown operator"),
+    "an operator in a header that is none": (
+        proxy(routes='- match: {prefix: /}\n  route: {cluster: web}\n'
+                     '  request_headers_to_add: {header: {key: a, value: "%NO_SUCH%"}}'),
+        "request_headers_to_add[0].header.value: '%NO_SUCH%': unknown operator"),
+    "an operator in a local reply that is none": (
+        proxy(manager='local_reply_config: {body_format: {json_format: {a: {b: "%NO_SUCH%"}}}}'),
+        "local_reply_config.body_format.json_format.a.b: '%NO_SUCH%': unknown operator"),
+}
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+def test_accepts(check, what):
+    done = check(ACCEPTED[what])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refuses(check, what):
+    text, message = REFUSED[what]
+    done = check(text)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if message in line]
+    assert lines, done.stderr
+    # Every line names its place.
+    assert "bootstrap.yaml:" in lines[0]
+
+
+def test_every_mistake_has_a_line_of_its_own(check):
+    done = check("admin: {adress: 1}\nstatic_resources:\n  clusters:\n  - {name: a, type: STATICC}\n  - {lb_policy: NO}\n")
+    assert done.returncode == 1
+    for place in ("bootstrap.yaml:1:9: admin", "bootstrap.yaml:4:21: static_resources.clusters[0].type",
+                  "bootstrap.yaml:5:17: static_resources.clusters[1].lb_policy"):
+        assert place in done.stderr
+
+
+def test_unknown_fields_may_be_allowed(check):
+    text = proxy(cluster="no_such_field: 1")
+    assert check(text).returncode == 1
+    done = check(text, "--allow-unknown-static-fields")
+    assert done.returncode == 0
+    assert "no_such_field" in done.stdout + done.stderr
+
+
+def test_joined_protocols_are_split(baton, certificate):
+    chain, key = certificate
+    config = bootstrap([listener("tls", http_filter([{"match": {"prefix": "/"}, "direct_response": {"status": 204}}]), tls={
+        "alpn_protocols": ["h2,http/1.1"],
+        "tls_certificates": {"certificate_chain": {"filename": chain}, "private_key": {"filename": key}}})])
+    process = baton(config)
+    for protocol in ("h2", "http/1.1"):
+        done = subprocess.run(["openssl", "s_client", "-alpn", protocol, "-connect", f"127.0.0.1:{process.port('tls')}"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE)
+        assert f"ALPN protocol: {protocol}" in done.stdout
+
+
+BOMBS = {"lists": "[" * 1_000_000, "maps": "{" * 1_000_000, "both after a key": "a: " + "[{" * 500_000,
+         "dashes": "- " * 500_000, "indentation": "\n".join(" " * i + "a:" for i in range(1400))}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_texts_of_nothing_but_nesting_are_refused(check, kind):
+    done = check(BOMBS[kind])
+    assert done.returncode == 1
+    assert "nested deeper than 100 levels" in done.stderr
+
+
+def test_a_json_file_is_a_bootstrap_too(tmp_path):
+    file = tmp_path / "bootstrap.json"
+    file.write_text('{"staticResources": {"clusters": [{"name": "a", "connectTimeout": "1s"}]}}')
+    assert validate(file).returncode == 0
+
+
+def test_a_log_filter_by_moment_decides(baton, tmp_path):
+    logs = {name: tmp_path / name for name in ("end", "tcp", "traced")}
+    filters = {"end": {"log_type_filter": {"types": ["DownstreamEnd"]}},
+               "tcp": {"log_type_filter": {"types": ["TcpConnectionEnd"]}},
+               "traced": {"traceable_filter": {}}}
+    web = http_filter([{"match": {"prefix": "/"}, "direct_response": {"status": 204}}], access_log=[
+        {"filter": filters[name], "typed_config": {"@type": TYPES + "access_loggers.file.v3.FileAccessLog",
+                                                   "path": str(path)}} for name, path in logs.items()])
+    process = baton(bootstrap([listener("web", web)]))
+    assert request(process.port("web")).status == 204
+    process.send_signal(15)
+    assert process.wait_ended() == 0
+    assert len(logs["end"].read_text().splitlines()) == 1
+    assert logs["tcp"].read_text() == ""
+    assert logs["traced"].read_text() == ""
