@@ -70,7 +70,7 @@ std::vector<ExtensionCategory> makeCategories() {
       {"upstreamopts", "upstream protocol option", {extension<UpstreamHttpOptions>()}, {"envoy.extensions.upstreams."}},
       {"dnsresolver",
        "DNS resolver",
-       {extension<CaresDnsResolverConfig>("envoy.network.dns_resolver.cares")},
+       {extension<CaresDnsResolverConfig>({"envoy.network.dns_resolver.cares"})},
        {"envoy.extensions.network.dns_resolver."}},
   };
 }

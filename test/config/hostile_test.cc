@@ -50,8 +50,8 @@ TEST(HostileConfig, BracketsAreCountedBeforeTheParserRuns) {
   const std::pair<std::string, std::string> kCases[] = {
       {repeated("[", 1'000'000), "1:101"},
       {repeated("[\n", 500'000), "101:1"},
-      {"a: 'x'\nb: |\n  [[\n  [[\nc: " + repeated("{b: [", 200'000), "5:204"},
-      {"# [[[\nb: [\"]\", " + repeated("[", 200), "2:108"},
+      {"a: 'x'\nb: |\n  [[\n  [[\nc: " + repeated("{b: [", 200'000), "5:254"},
+      {"# [[[\nb: [\"]\", " + repeated("[", 200), "2:109"},
       {"- - a: >\n      [\n    b: " + repeated("[", 200), "3:108"},
   };
   for (const auto& [yaml, place] : kCases) {

@@ -262,10 +262,10 @@ TEST(Loader, OperatorsAreCheckedWhereTheyStand) {
   EXPECT_FALSE(load({.inline_yaml = yaml, .check_operators = check}, report).ok());
   const std::string at = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.";
   const std::vector<std::string> expected{
-      "--config-yaml:14:64: " + at +
+      "--config-yaml:15:64: " + at +
           "access_log[0].typed_config.log_format.text_format_source.inline_string: no such operator",
-      "--config-yaml:19:26: " + at + "local_reply_config.body_format.json_format.b.c[1]: no such operator",
-      "--config-yaml:25:65: " + at +
+      "--config-yaml:20:28: " + at + "local_reply_config.body_format.json_format.b.c[1]: no such operator",
+      "--config-yaml:26:64: " + at +
           "route_config.virtual_hosts[0].request_headers_to_add[0].header.value: no such operator",
   };
   EXPECT_EQ(report.errors, expected);

@@ -32,10 +32,10 @@ class Rig final : public HttpRig {
   void play(std::string_view script) {
     FuzzInput from(script);
     const uint8_t bits = from.byte();
-    config.accept_http_10 = (bits & 1) != 0;
+    config.http_protocol_options.accept_http_10 = (bits & 1) != 0;
     if ((bits & 2) != 0) config.stream_idle_timeout = api::Milliseconds(50);
     if ((bits & 4) != 0) config.request_timeout = api::Milliseconds(80);
-    if ((bits & 8) != 0) config.max_requests_per_connection = 2;
+    if ((bits & 8) != 0) config.common_http_protocol_options.max_requests_per_connection = 2;
     if ((bits & 16) != 0) config.upgrade_configs.emplace_back().upgrade_type = "websocket";
     api::Route& route = addRoute("/", "web");
     if ((bits & 32) != 0) route.route->timeout = api::Milliseconds(100);
