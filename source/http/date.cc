@@ -42,6 +42,8 @@ std::optional<base::WallTime> parseHttpDate(std::string_view text) {
   if (!day || !year || !hour || !minute || !second || month == kMonths.size()) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(month + 1),
                                          std::chrono::day(*day)};
+  // WallTime counts nanoseconds and goes no further than into the year 2262.
+  if (*year > 2261 || *year < 1970) return std::nullopt;
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   const std::chrono::sys_days days(date);
   if (kDays[std::chrono::weekday(days).c_encoding()] != text.substr(0, 3)) return std::nullopt;

@@ -58,7 +58,9 @@ def talk(port, data, source="127.0.0.1", end=False):
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
             client.sendall(data)
             if end:
-                client.shutdown(socket.SHUT_WR)
+                # The server may have closed already.
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_WR)
             while part := client.recv(65536):
                 answer += part
         return answer.decode("latin-1")

@@ -93,7 +93,7 @@ ANSWERS = {
 }
 # path: (route or direct answer, status, flags, details)
 OTHERS = {
-    "refused": ({"cluster": "refused"}, 503, "UF", "upstream_reset_before_response_started{remote_connection_failure}"),
+    "refused": ({"cluster": "refused"}, 503, "UF", "upstream_reset_before_response_started{remote_connection_failure"),
     "silent": ({"cluster": "silent"}, 503, "UF", "upstream_reset_before_response_started{connection_timeout"),
     "empty": ({"cluster": "empty"}, 503, "UH", "no_healthy_upstream"),
     "full": ({"cluster": "full"}, 503, "UO", "upstream_reset_before_response_started{overflow}"),

@@ -111,6 +111,9 @@ class Session final : private event::EndOfTurnTask {
 
   void awaitFlush(Stream& stream);
   void flushProgress(Stream& stream);
+  // The response is whole before the request is: the rest of the request is read and dropped for kRequestEndGrace, so
+  // that what is on its way is still judged by the protocol's rules; then the stream is reset.
+  void awaitEnd(Stream& stream);
 
   void submitSettings();
   void onPeerSettings();
@@ -148,7 +151,9 @@ class Session final : private event::EndOfTurnTask {
   base::IntrusiveList<Stream> streams_;
   base::IntrusiveList<Stream> released_;
   base::IntrusiveList<Stream, NoticeTag> notices_;
-  base::IntrusiveList<Stream, FlushTag> awaiting_flush_;  // oldest progress first
+  // A stream is in one of these at most, the oldest first.
+  base::IntrusiveList<Stream, FlushTag> awaiting_flush_;
+  base::IntrusiveList<Stream, FlushTag> awaiting_end_;
   std::vector<std::unique_ptr<Stream>> free_;
   size_t live_streams_ = 0;  // those not given back
   size_t open_streams_ = 0;  // those that count against the concurrency limit

@@ -8,6 +8,12 @@ namespace baton::http::http2 {
 
 using base::MonotonicTime;
 
+namespace {
+
+constexpr std::chrono::milliseconds kRequestEndGrace{1000};
+
+}  // namespace
+
 void Session::awaitFlush(Stream& stream) {
   stream.flush_progress_ = now();
   static_cast<base::ListLink<FlushTag>&>(stream).unlink();
@@ -17,6 +23,13 @@ void Session::awaitFlush(Stream& stream) {
 
 void Session::flushProgress(Stream& stream) {
   if (static_cast<base::ListLink<FlushTag>&>(stream).linked()) awaitFlush(stream);
+}
+
+void Session::awaitEnd(Stream& stream) {
+  stream.flush_progress_ = now();
+  static_cast<base::ListLink<FlushTag>&>(stream).unlink();
+  awaiting_end_.pushBack(stream);
+  if (!busy()) loop_.schedule(*this);
 }
 
 void Session::sendPing() {
@@ -35,6 +48,7 @@ void Session::armTimer() {
   if (!awaiting_flush_.empty() && settings_.stream_flush_timeout.count() > 0) {
     due = std::min(due, awaiting_flush_.front().flush_progress_ + settings_.stream_flush_timeout);
   }
+  if (!awaiting_end_.empty()) due = std::min(due, awaiting_end_.front().flush_progress_ + kRequestEndGrace);
   // A timer that is too early looks again; moving it for every frame would cost more.
   if (due >= timer_due_) return;
   timer_due_ = due;
@@ -70,6 +84,12 @@ void Session::onTimer() {
     static_cast<base::ListLink<FlushTag>&>(stream).unlink();
     stats_.tx_flush_timeout.add();
     stream.fail(NGHTTP2_CANCEL, StreamReset::kLocalReset, {});
+  }
+  while (!awaiting_end_.empty() && awaiting_end_.front().flush_progress_ + kRequestEndGrace <= time) {
+    Stream& stream = awaiting_end_.front();
+    static_cast<base::ListLink<FlushTag>&>(stream).unlink();
+    // RFC 9113 8.1: the response is whole, and the client may stop sending.
+    stream.fail(NGHTTP2_NO_ERROR, StreamReset::kLocalReset, {});
   }
   armTimer();
 }

@@ -376,10 +376,8 @@ void Stream::detach() {
 void Stream::afterEndSent() {
   end_sent_ = true;
   if (receiver_ != nullptr) return;
-  // Nobody listens to the rest of the request any more.
-  if (session_.side() == Session::Side::kServer && !end_received_ && !closed_) {
-    fail(NGHTTP2_NO_ERROR, StreamReset::kLocalReset, {});
-  }
+  // Nobody listens to the rest of the request any more, but most of it may be on its way.
+  if (session_.side() == Session::Side::kServer && !end_received_ && !closed_) session_.awaitEnd(*this);
 }
 
 void Stream::onClosed(uint32_t error_code) {

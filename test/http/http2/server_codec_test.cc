@@ -186,6 +186,8 @@ TEST(Http2ServerCodec, AnswersTooManyHeadersWith431AndTellsTheClientToStop) {
   for (int i = 0; i < 7; ++i) fields.emplace_back("x-" + std::to_string(i), "v");
   server.send(h2Headers(1, fields, false));
   EXPECT_EQ(server.find(H2Type::kHeaders, 1)->field(":status"), "431");
+  EXPECT_FALSE(server.resetOf(1).has_value());
+  server.advance(std::chrono::milliseconds(1000));
   EXPECT_EQ(server.resetOf(1), H2Error::kNoError);
   EXPECT_EQ(server.codec->activeStreams(), 0u);
 }
@@ -260,6 +262,27 @@ TEST(Http2ServerCodec, ResetAfterTheWholeAnswerTellsTheClientToStopSending) {
   EXPECT_EQ(server.codec->activeStreams(), 0u);
 }
 
+// What comes behind an answer that needed nothing of it is judged as if it did.
+TEST(Http2ServerCodec, TheRestOfAnAnsweredRequestIsDroppedButJudged) {
+  ServerHarness server;
+  server.start();
+  server.send(h2Headers(1, h2Post(), false));
+  server.user.streams[0].answer(200, "early");
+  server.turn();
+  server.send(h2Data(1, "abc", true));
+  EXPECT_FALSE(server.resetOf(1).has_value());
+  EXPECT_EQ(server.codec->activeStreams(), 0u);
+  H2Fields fields = h2Post();
+  fields.emplace_back("content-length", "1");
+  server.send(h2Headers(3, fields, false));
+  server.user.streams[1].answer(200, "early");
+  server.turn();
+  server.send(h2Data(3, "abc", true));
+  EXPECT_EQ(server.resetOf(3), H2Error::kProtocol);
+  server.send(h2Headers(5, h2Get(), true));
+  EXPECT_EQ(server.user.streams.size(), 3u);
+}
+
 TEST(Http2ServerCodec, ResetAfterTheWholeAnswerWaitsForTheWindow) {
   ServerHarness server;
   server.start({{4, 10}});
@@ -272,6 +295,7 @@ TEST(Http2ServerCodec, ResetAfterTheWholeAnswerWaitsForTheWindow) {
   EXPECT_FALSE(server.resetOf(1).has_value());
   server.send(h2WindowUpdate(1, 100));
   EXPECT_EQ(server.body(1), "0123456789abcde");
+  server.advance(std::chrono::milliseconds(1000));
   EXPECT_EQ(server.resetOf(1), H2Error::kNoError);
   EXPECT_FALSE(request.reset.has_value());
 }
