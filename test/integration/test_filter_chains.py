@@ -426,7 +426,7 @@ def test_every_malformed_proxy_header_closes_the_connection(baton, tmp_path):
     assert stats["proxy_proto.versions.v1.error"] + stats["proxy_proto.versions.v2.error"] + \
         stats["proxy_proto.not_found_disallowed"] == len(MALFORMED)
     assert stats["proxy_proto.not_found_disallowed"] == 3  # no header, v2 signature, v1 tab
-    assert process.stat("listener.web.downstream_listener_filter_error") == len(MALFORMED)
+    wait_for(lambda: process.stat("listener.web.downstream_listener_filter_error") == len(MALFORMED), "the last to be counted")
     # Cut short by the client's end.
     for cut in (1, 5, 20):
         assert talk(port, b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 2222\r\n"[:cut], end=True) == ""
