@@ -4,8 +4,6 @@ import pathlib
 import subprocess
 import threading
 
-import pytest
-
 from conftest import DEADLINE, wait_for
 
 # Where the source is, also when a test runs from a tree of links: npm's packages are beside the programs.
@@ -43,17 +41,3 @@ class NodeServer:
     def end(self):
         self.process.terminate()
         self.process.wait(timeout=DEADLINE)
-
-
-@pytest.fixture
-def node_server():
-    """Starts a program of peers/ that serves: node_server("x_server.js", arguments...)."""
-    servers = []
-
-    def start(program, *arguments):
-        servers.append(NodeServer(program, *arguments))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()

@@ -5,6 +5,8 @@ import struct
 import threading
 import time
 
+import pytest
+
 from conftest import DEADLINE
 
 
@@ -118,3 +120,17 @@ class ScriptedServer:
                     break
         self.given_up.add(path)
         return False
+
+
+@pytest.fixture
+def scripted():
+    """Starts servers that end with the test; takes what ScriptedServer takes."""
+    servers = []
+
+    def start(**fields):
+        servers.append(ScriptedServer(**fields))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()

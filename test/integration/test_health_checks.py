@@ -5,24 +5,11 @@ import threading
 import pytest
 from conftest import (DEADLINE, H2, bootstrap, cluster, forward_all, free_port, http_filter, listener, request,
                       wait_for)
-from scripted_server import Close, Hang, Reset, ScriptedServer, response
+from scripted_server import Close, Hang, Reset, response, scripted  # noqa: F401
 
 FAST = {"timeout": "0.5s", "interval": "0.03s", "no_traffic_interval": "0.03s", "unhealthy_threshold": 1,
         "healthy_threshold": 1}
 NO_PANIC = {"healthy_panic_threshold": {"value": 0}}
-
-
-@pytest.fixture
-def scripted():
-    servers = []
-
-    def start(**fields):
-        servers.append(ScriptedServer(**fields))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 def checked(*ports, check=None, times=None, **fields):

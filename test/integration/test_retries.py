@@ -3,7 +3,7 @@ import threading
 
 import pytest
 from conftest import (H2, bootstrap, cluster, free_port, http_filter, listener, request, wait_for)
-from scripted_server import Close, Hang, Reset, ScriptedServer, response
+from scripted_server import Close, Hang, Reset, ScriptedServer, response, scripted  # noqa: F401
 
 GRPC = {"content_type": "application/grpc"}
 NO_BACK_OFF = {"base_interval": "0.001s", "max_interval": "0.001s"}
@@ -170,19 +170,6 @@ def test_a_try_that_took_too_long_is_given_up(retries):
 def one_route(*clusters, **route):
     return bootstrap([listener("web", http_filter([{"match": {"prefix": "/"}, "route": {"cluster": "web", **route}}]))],
                      clusters)
-
-
-@pytest.fixture
-def scripted():
-    servers = []
-
-    def start(**fields):
-        servers.append(ScriptedServer(**fields))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 def test_a_connection_that_is_refused_is_tried_elsewhere(baton, scripted):

@@ -24,6 +24,18 @@ def connect(port, source="127.0.0.1"):
     return socket.create_connection(("127.0.0.1", port), timeout=DEADLINE, source_address=(source, 0))
 
 
+def enter(stack, port, tls):
+    """A client's end, in TLS if asked for, that lives as long as `stack`."""
+    client = stack.enter_context(connect(port))
+    return stack.enter_context(client_context().wrap_socket(client)) if tls else client
+
+
+def read_head(connection):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(1)
+
+
 def client_context():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -110,9 +122,7 @@ def test_fifty_megabytes_pass_both_ways_unchanged(baton, certificate, tcp_server
     process, port = proxy(baton, upstream, tls=tls_context(certificate) if downstream_tls else None,
                           upstream=[cluster("one", upstream, **fields)])
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(connect(port))
-        if downstream_tls:
-            client = stack.enter_context(client_context().wrap_socket(client))
+        client = enter(stack, port, downstream_tls)
         sender = threading.Thread(target=send_blocks, args=(client, count))
         sender.start()
         if not together:
@@ -504,9 +514,7 @@ def test_a_slow_upstream_stops_a_fast_client_and_memory_stays_bounded(baton, cer
     one = listener("tcp", tcp_filter("one"), tls=tls_context(certificate) if tls else None, per_connection_buffer_limit_bytes=32 * 1024)
     process = baton(bootstrap([one], [cluster("one", tcp_server(serve), per_connection_buffer_limit_bytes=32 * 1024)]))
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(connect(process.port("tcp")))
-        if tls:
-            client = stack.enter_context(client_context().wrap_socket(client))
+        client = enter(stack, process.port("tcp"), tls)
         stack.enter_context(growth_below(process, 10 * 1024))
         writer = threading.Thread(target=gate.write, args=(client, STREAM), daemon=True)
         writer.start()
@@ -527,9 +535,7 @@ def test_a_slow_client_stops_a_fast_upstream_and_memory_stays_bounded(baton, cer
     one = listener("tcp", tcp_filter("one"), tls=tls_context(certificate) if tls else None, per_connection_buffer_limit_bytes=32 * 1024)
     process = baton(bootstrap([one], [cluster("one", tcp_server(lambda connection: gate.write(connection, STREAM)))]))
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(connect(process.port("tcp")))
-        if tls:
-            client = stack.enter_context(client_context().wrap_socket(client))
+        client = enter(stack, process.port("tcp"), tls)
         stack.enter_context(growth_below(process, 10 * 1024))
         gate.wait_stuck(STREAM)
         buffered = wait_for(lambda: process.stat("tcp.tcp.downstream_cx_tx_bytes_buffered"), "buffered bytes to be counted")
@@ -546,18 +552,14 @@ def test_a_slow_http_upstream_stops_a_fast_upload(baton, certificate, tcp_server
     length = STREAM * MEBIBYTE
 
     def serve(connection):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(1)
+        read_head(connection)
         gate.read(connection, length)
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 
     one = listener("web", http_filter(forward_all("one", timeout="0s")), tls=tls_context(certificate) if tls else None)
     process = baton(bootstrap([one], [cluster("one", tcp_server(serve))]))
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(connect(process.port("web")))
-        if tls:
-            client = stack.enter_context(client_context().wrap_socket(client))
+        client = enter(stack, process.port("web"), tls)
         stack.enter_context(growth_below(process, 10 * 1024))
         client.sendall(f"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n".encode())
         writer = threading.Thread(target=gate.write, args=(client, STREAM), daemon=True)
@@ -577,18 +579,14 @@ def test_a_slow_http_client_stops_a_fast_download(baton, certificate, tcp_server
     length = STREAM * MEBIBYTE
 
     def serve(connection):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(1)
+        read_head(connection)
         connection.sendall(f"HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n".encode())
         gate.write(connection, STREAM)
 
     one = listener("web", http_filter(forward_all("one", timeout="0s")), tls=tls_context(certificate) if tls else None)
     process = baton(bootstrap([one], [cluster("one", tcp_server(serve))]))
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(connect(process.port("web")))
-        if tls:
-            client = stack.enter_context(client_context().wrap_socket(client))
+        client = enter(stack, process.port("web"), tls)
         stack.enter_context(growth_below(process, 10 * 1024))
         client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         gate.wait_stuck(STREAM)

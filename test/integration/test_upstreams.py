@@ -13,7 +13,7 @@ import time
 import pytest
 from conftest import (DEADLINE, Baton, Echo, ThreadingServer, address, bootstrap, cluster, forward_all, free_port,
                       http_filter, listener, request, wait_for)
-from scripted_server import Close, Hang, Reset, ScriptedServer, response
+from scripted_server import Close, Hang, Reset, ScriptedServer, response, scripted  # noqa: F401
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -25,19 +25,6 @@ def http_options(common=None, **fields):
 
 def config(*clusters, **route):
     return bootstrap([listener("web", http_filter(forward_all("web", **route)))], clusters)
-
-
-@pytest.fixture
-def scripted():
-    servers = []
-
-    def start(**fields):
-        servers.append(ScriptedServer(**fields))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 @contextlib.contextmanager
