@@ -51,16 +51,20 @@ void PendingConnection::proceed() {
 
 void PendingConnection::onReady(uint32_t events) {
   const bool gone = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
-  // What came with the end may still satisfy the filter.
-  if (gone) {
-    if (filter_->look(socket_) != ListenerFilter::Verdict::kContinue) {
+  if (!gone) return proceed();
+  // What came with the end may still satisfy the filter, or be wrong; only a wait for more is in vain.
+  switch (filter_->look(socket_)) {
+    case ListenerFilter::Verdict::kContinue:
+      filter_.reset();
+      ++next_filter_;
+      return proceed();
+    case ListenerFilter::Verdict::kClose:
+      config_->stats.listener_filter_error.add();
+      return finish(false);
+    case ListenerFilter::Verdict::kWait:
       config_->stats.listener_filter_remote_close.add();
       return finish(false);
-    }
-    filter_.reset();
-    ++next_filter_;
   }
-  proceed();
 }
 
 void PendingConnection::onTimeout() {

@@ -136,7 +136,7 @@ struct ProxyProtocolFactory final : public ListenerFilterFactory {
 Verdict ProxyProtocolFilter::look(AcceptedSocket& socket) {
   std::array<char, 2048> storage;
   Peeked peeked = peek(socket.fd, storage);
-  if (peeked.over) return Verdict::kClose;
+  // An end without bytes is not the header's fault: whoever waits for more sees the end too.
   if (peeked.bytes.empty()) return Verdict::kWait;
   ProxyHeader header;
   ProxyHeaderStatus status = parseProxyHeader(peeked.bytes, header);

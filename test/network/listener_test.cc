@@ -446,6 +446,20 @@ TEST_F(ListenerTest, AClientThatLeavesDuringTheFiltersIsCounted) {
   EXPECT_EQ(counter("downstream_listener_filter_remote_close"), 1u);
 }
 
+TEST_F(ListenerTest, AWrongHeaderThatComesWithTheEndIsTheHeadersFault) {
+  settings.filter_chains.push_back(chain("main"));
+  settings.listener_filters.push_back({"pp", api::TypedConfig::of(api::ProxyProtocol{})});
+  start();
+  Peer peer = connect();
+  peer.send("PROXY");
+  ASSERT_TRUE(loop.runUntil([&] { return gauge("downstream_pre_cx_active") == 1; }));
+  peer.send(" UDP4 1.2.3.4 5.6.7.8 1 2\r\n");
+  peer.endWrite();
+  ASSERT_TRUE(loop.runUntil([&] { return gauge("downstream_pre_cx_active") == 0; }));
+  EXPECT_EQ(counter("downstream_listener_filter_error"), 1u);
+  EXPECT_EQ(counter("downstream_listener_filter_remote_close"), 0u);
+}
+
 TEST_F(ListenerTest, AHeaderThatComesWithTheEndStillCounts) {
   settings.filter_chains.push_back(chain("main"));
   settings.listener_filters.push_back({"pp", api::TypedConfig::of(api::ProxyProtocol{})});
