@@ -16,13 +16,19 @@ class Wrapper:
         self.config = directory / "wrapped.yaml"
         self.config.write_text(yaml.safe_dump(config))
         self.epoch_file = directory / "epoch"
-        self.log_file = directory / "wrapper.log"
+        self.starts = 0
+        self.command = ["bash", str(ROOT / "tools/hot_restart.sh"), "-c", str(self.config), "--base-id", str(base_id), "--concurrency",
+                        "1", *(() if "--probation-time-s" in options else ("--probation-time-s", "0")), *options]
+        self.environment = {**os.environ, "BATON": BINARY, "DRAIN_TIME_S": "1", "PARENT_SHUTDOWN_TIME_S": "5",
+                            "EPOCH_FILE": str(self.epoch_file), **environment}
+        self.start_again()
+
+    def start_again(self):
+        self.starts += 1
+        self.log_file = self.config.with_name(f"wrapper{self.starts}.log")
         with open(self.log_file, "wb") as log:
-            self.process = subprocess.Popen(
-                ["bash", str(ROOT / "tools/hot_restart.sh"), "-c", str(self.config), "--base-id", str(base_id), "--concurrency", "1",
-                 *(() if "--probation-time-s" in options else ("--probation-time-s", "0")), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "BATON": BINARY, "DRAIN_TIME_S": "1", "PARENT_SHUTDOWN_TIME_S": "5",
-                     "EPOCH_FILE": str(self.epoch_file), **environment})
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        return self
 
     def log(self):
         return self.log_file.read_text(errors="replace")
@@ -183,3 +189,70 @@ def test_draining_parents_are_no_service_when_the_one_that_serves_dies(make_wrap
         os.kill(wrapper.pid_of(1), signal.SIGKILL)
         assert wrapper.process.wait(30) == 128 + signal.SIGKILL
     assert "epoch 1 was the service; ending those that only drain" in wrapper.log()
+
+
+def test_a_second_sighup_during_a_restart_restarts_once_more_when_that_is_final(make_wrapper):
+    wrapper = make_wrapper("--probation-time-s", "1")
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 1, "the first epoch")
+    wrapper.signal(signal.SIGHUP)
+    wait_for(lambda: "epoch 1 is pid" in wrapper.log(), "the restart to begin")
+    for _ in range(3):
+        wrapper.signal(signal.SIGHUP)
+    wait_for(lambda: "epoch 1 is not final yet; the restart follows then" in wrapper.log(), "the second to wait")
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 3, "both restarts")
+    assert "refused" not in wrapper.log() and "epoch 3 is pid" not in wrapper.log()
+    assert wrapper.epoch_file.read_text() == "2\n"
+    assert request(wrapper.port).status == 200
+
+
+@pytest.mark.parametrize("text", ["epoch 1 is pid", "phase LISTENING", "phase COMMITTED"])
+def test_sigterm_during_a_restart_ends_both(make_wrapper, text):
+    wrapper = make_wrapper("--probation-time-s", "600")
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 1, "the first epoch")
+    before = wrapper.log().count(text)
+    wrapper.signal(signal.SIGHUP)
+    wait_for(lambda: wrapper.log().count(text) > before, text)
+    wrapper.signal(signal.SIGTERM)
+    assert wrapper.process.wait(30) == 0, wrapper.log()
+
+
+def test_the_next_wrapper_takes_over_from_what_a_killed_one_has_left(make_wrapper, tmp_path):
+    wrapper = make_wrapper()
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 1, "the first epoch")
+    wrapper.signal(signal.SIGHUP)
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 2, "the second")
+    orphan = wrapper.pid_of(1)
+    wrapper.signal(signal.SIGKILL)
+    wrapper.process.wait(30)
+    assert request(wrapper.port).status == 200
+    again = wrapper.start_again()
+    wait_for(lambda: "epoch 2 is pid" in again.log() and "phase CONFIRMED" in again.log(), "the next epoch")
+    wait_for(lambda: not os.path.exists(f"/proc/{orphan}/exe"), "the orphan's end")
+    assert request(wrapper.port).status == 200
+    again.signal(signal.SIGHUP)
+    wait_for(lambda: again.log().count("phase CONFIRMED") == 2, "a further restart")
+    again.signal(signal.SIGTERM)
+    assert again.process.wait(30) == 0
+
+
+def test_an_epoch_file_of_the_dead_is_no_hindrance(make_wrapper, tmp_path):
+    (tmp_path / "epoch").write_text("41\n")
+    wrapper = make_wrapper()
+    wait_for(lambda: "there is no epoch 41 to take over from" in wrapper.log(), "the first try")
+    wait_for(lambda: "phase CONFIRMED" in wrapper.log(), "the first epoch")
+    assert wrapper.epoch_file.read_text() == "0\n"
+
+
+def test_a_program_that_is_not_there_is_a_failure(make_wrapper):
+    wrapper = make_wrapper(BATON="/nowhere/baton")
+    assert wrapper.process.wait(30) == 127
+    assert "no generation is left" in wrapper.log()
+
+
+def test_an_epoch_file_that_can_t_be_written_is_said_and_costs_nothing(make_wrapper):
+    wrapper = make_wrapper(EPOCH_FILE="/nowhere/epoch")
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 1, "the first epoch")
+    assert "can't write /nowhere/epoch" in wrapper.log()
+    wrapper.signal(signal.SIGHUP)
+    wait_for(lambda: wrapper.log().count("phase CONFIRMED") == 2, "the next epoch")
+    assert request(wrapper.port).status == 200
