@@ -45,7 +45,11 @@ def prepare(directory, kind):
     for name, size in (("upload.bin", 16 * 1024), ("message.bin", 100)):
         with open(f"{directory}/{name}", "wb") as file:
             file.write(b"x" * size)
-    os.makedirs(f"{directory}/www")
+    os.makedirs(f"{directory}/www/bench.Echo")
+    # A message of gRPC: not compressed, its length, 100 bytes.
+    for name in ("call.bin", "www/bench.Echo/Unary"):
+        with open(f"{directory}/{name}", "wb") as file:
+            file.write(b"\0\0\0\0\x64" + b"z" * 100)
     for name, size in (("small", 100), ("large", 1024 * 1024)):
         with open(f"{directory}/www/{name}", "wb") as file:
             file.write(b"y" * size)
@@ -56,9 +60,9 @@ class Service:
 
     name = "?"
 
-    def __init__(self, directory, backend=None):
+    def __init__(self, directory, origin=None):
         self.directory = directory
-        self.backend = backend
+        self.origin = origin
         self.process = None
         self.ports = {name: free_port() for name in ("http", "tls", "h2c")}
 
@@ -66,7 +70,9 @@ class Service:
         return os.path.join(self.directory, f"{self.name}.{name}")
 
     def write(self, name, text, **words):
-        words.update(self.ports, backend=self.backend, directory=self.directory)
+        words.update(self.ports, directory=self.directory)
+        if self.origin:
+            words.update(backend=self.origin.port, grpc=self.origin.grpc_port)
         for word, value in words.items():
             text = text.replace(f"@{word}@", str(value))
         with open(self.path(name), "w") as file:
@@ -93,11 +99,13 @@ class Service:
 
 
 class Origin(Service):
+    """HTTP/1.1 on one port, gRPC on another: a unary call over HTTP/2, answered with a message and trailers."""
+
     name = "origin"
 
-    def __init__(self, directory, port):
+    def __init__(self, directory):
         super().__init__(directory)
-        self.port = port
+        self.port, self.grpc_port = free_port(), free_port()
 
     def start(self):
         config = self.write("conf", """
@@ -126,8 +134,18 @@ http {
     location /upload { client_max_body_size 10m; proxy_pass http://127.0.0.1:@port@/drain; proxy_http_version 1.1; }
     location /drain { return 200 "taken"; }
   }
+  server {
+    listen 127.0.0.1:@grpc_port@ http2 backlog=4096;
+    root @directory@/www;
+    default_type application/grpc;
+    http2_max_concurrent_streams 128;
+    location /bench.Echo/ {
+      error_page 405 =200 $uri;  # What a file says to POST.
+      add_trailer grpc-status 0;
+    }
+  }
 }
-""", port=self.port)
+""", port=self.port, grpc_port=self.grpc_port)
         self.spawn(["/usr/sbin/nginx", "-c", config], self.port)
 
 
@@ -157,6 +175,7 @@ http {
   ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache shared:bench:10m;
   upstream origin { server 127.0.0.1:@backend@; keepalive 128; keepalive_requests 100000000; keepalive_timeout 1h; }
+  upstream grpc { server 127.0.0.1:@grpc@; keepalive 128; keepalive_requests 100000000; keepalive_timeout 1h; }
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -170,6 +189,12 @@ http {
   server {
     listen 127.0.0.1:@h2c@ http2 backlog=4096;
     location / { proxy_pass http://origin; }
+    location /bench.Echo/ {
+      grpc_pass grpc://grpc;
+      grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      grpc_set_header X-Forwarded-Proto $scheme;
+      grpc_set_header X-Request-Id $request_id;
+    }
   }
 }
 """)
@@ -199,20 +224,51 @@ frontend http
   unique-id-format %[uuid()]
   unique-id-header X-Request-Id
   http-request set-header X-Forwarded-Proto https if { ssl_fc }
+  use_backend grpc if { path_beg /bench.Echo/ }
   default_backend origin
 backend origin
   http-reuse always
   server one 127.0.0.1:@backend@
+backend grpc
+  http-reuse always
+  server one 127.0.0.1:@grpc@ proto h2
 """)
         self.spawn(["/usr/sbin/haproxy", "-db", "-f", config], self.ports["http"])
+
+
+class Nghttpx(Service):
+    """Makes no X-Request-Id: it cannot."""
+
+    name = "nghttpx"
+
+    def start(self):
+        backend = "--backend=127.0.0.1,"
+        self.spawn(["/usr/sbin/nghttpx", "--conf=/dev/null", "--workers=1", "--log-level=FATAL",
+                    f"--frontend=127.0.0.1,{self.ports['http']};no-tls", f"--frontend=127.0.0.1,{self.ports['h2c']};no-tls",
+                    f"--frontend=127.0.0.1,{self.ports['tls']}", f"{backend}{self.origin.port};/",
+                    f"{backend}{self.origin.grpc_port};/bench.Echo/;proto=h2", "--add-x-forwarded-for",
+                    "--frontend-http2-max-concurrent-streams=128", "--frontend-keep-alive-timeout=1h",
+                    "--backend-keep-alive-timeout=1h", f"{self.directory}/key.pem", f"{self.directory}/cert.pem"],
+                   self.ports["http"])
 
 
 class Baton(Service):
     name = "baton"
 
-    def __init__(self, directory, backend, binary):
-        super().__init__(directory, backend)
+    def __init__(self, directory, origin, binary):
+        super().__init__(directory, origin)
         self.binary = binary
+
+    @staticmethod
+    def cluster(name, port, options=""):
+        return f"""\
+    - name: {name}
+      circuit_breakers: {{thresholds: [{{max_connections: 8192, max_pending_requests: 8192, max_requests: 8192}}]}}{options}
+      load_assignment:
+        cluster_name: {name}
+        endpoints:
+          - lb_endpoints:
+              - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}}}"""
 
     def start(self):
         chain = """
@@ -231,6 +287,8 @@ class Baton(Service):
                     - name: all
                       domains: ["*"]
                       routes:
+                        - match: {prefix: /bench.Echo/}
+                          route: {cluster: grpc}
                         - match: {prefix: /}
                           route: {cluster: origin}
 """
@@ -250,17 +308,17 @@ class Baton(Service):
                   - certificate_chain: {filename: @directory@/cert.pem}
                     private_key: {filename: @directory@/key.pem}
 """
+        http2 = """
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 128}}"""
         config = self.write("yaml", f"""
 static_resources:
   listeners:
 {listeners}
   clusters:
-    - name: origin
-      circuit_breakers: {{thresholds: [{{max_connections: 8192, max_pending_requests: 8192, max_requests: 8192}}]}}
-      load_assignment:
-        cluster_name: origin
-        endpoints:
-          - lb_endpoints:
-              - endpoint: {{address: {socket_address % self.backend}}}
+{self.cluster("origin", self.origin.port)}
+{self.cluster("grpc", self.origin.grpc_port, http2)}
 """)
         self.spawn([self.binary, "-c", config, "--concurrency", "1", "--disable-hot-restart"], self.ports["http"])
