@@ -287,7 +287,6 @@ Result<void> Server::adopt(network::Fd listener) {
     return base::Error{base::ErrorCode::kSystem, "admin: " + error.message()};
   }
   listener.release();
-  resumeAccepting();
   return {};
 }
 

@@ -38,8 +38,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Connections wait until resumeAccepting().
   base::Result<void> listen(const network::Address& address);
-  // Goes on with a listening socket of another process.
+  // Goes on with a listening socket of another process; likewise.
   base::Result<void> adopt(network::Fd listener);
   // -1 while there is none.
   int listenerFd() const;

@@ -189,6 +189,7 @@ Response generations(Server& server) {
 }
 
 Response drainListeners(Server& server, const Request& request) {
+  if (server.starting()) return Response::text("the server is starting; its listeners are not open yet\n", 503);
   const RestartOptions& restart = server.options().restart;
   std::chrono::milliseconds time = restart.drain_time;
   if (const auto given = request.parameter("time")) {

@@ -23,6 +23,7 @@ class MainLoop {
   // Turns until stop().
   void run();
   void stop() { stopping_ = true; }
+  bool stopping() const { return stopping_; }
   // One turn of both, waiting at most `longest`.
   void runOnce(std::chrono::milliseconds longest);
 

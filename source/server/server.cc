@@ -31,6 +31,21 @@ uint64_t raiseOpenFileLimit() {
   return limit.rlim_cur;
 }
 
+// The numbers of server.state.
+int64_t envoyState(Server::State state) {
+  switch (state) {
+    case Server::State::kLive:
+      return 0;
+    case Server::State::kDraining:
+      return 1;
+    case Server::State::kPreInitializing:
+      return 2;
+    case Server::State::kInitializing:
+      break;
+  }
+  return 3;
+}
+
 }  // namespace
 
 Server::Server(Options options)
@@ -110,7 +125,6 @@ base::Result<void> Server::start() {
   if (!store) return store.error();
   store_ = std::move(*store);
   stats_ = std::make_unique<ServerStats>(*store_);
-  state_ = State::kInitializing;
 
   auto bootstrap = Configuration::load(options_, *store_);
   if (!bootstrap) return bootstrap.error();
@@ -122,12 +136,21 @@ base::Result<void> Server::start() {
   // Before the first look at a host: one that is known to be dead is not asked to prove it by a failed request.
   if (auto taken = takeOverState(); !taken) return taken;
   startWorkers();
-  if (auto warm = warmUp(); !warm) return warm;
+  inherited_ = generation_->takeSockets();
+  if (options_.mode == Mode::kServe) {
+    // Before the clusters are warm: a name server that does not answer is when an operator wants to know.
+    if (auto opened = openAdmin(); !opened) return opened;
+    everyFlush();
+  }
+  warmUp();
+  if (main_loop_.stopping()) return {};
+  state_ = State::kInitializing;
   phases_.report(Phase::kWarm);
   if (options_.mode == Mode::kInitOnly) return {};
 
   if (auto checked = checkParity(); !checked) return checked;
   if (auto taken = takeOverSockets(); !taken) return taken;
+  if (main_loop_.stopping()) return {};
   workers_->onEach([](Worker& worker) { worker.startAccepting(); });
   state_ = State::kLive;
   stats_->live.set(1);
@@ -135,10 +158,13 @@ base::Result<void> Server::start() {
   stats_->initialization_time_ms.record(static_cast<uint64_t>(initialization.count()));
   const bool child = generation_->hasParent();
   if (auto ready = generation_->ready(); !ready) return ready;
+  if (generation_->child() != nullptr) {
+    if (auto answering = answerAsAdmin(); !answering) return answering;
+  }
   if (store_->region() != nullptr) store_->region()->setState(stats::GenerationState::kServing);
   phases_.report(Phase::kCommitted);
   if (!child || !generation_->hasParent()) onProbationOver();
-  everyFlush();
+  updateStats();
   return {};
 }
 
@@ -155,18 +181,17 @@ void Server::startWorkers() {
   stats_->concurrency.set(options_.concurrency);
 }
 
-base::Result<void> Server::warmUp() {
+void Server::warmUp() {
   bool warm = false;
   configuration_->clusters().start([&warm] { warm = true; });
   const auto deadline = clock_.monotonic() + kLongestWarmUp;
-  while (!warm && exit_status_ == 0) {
+  while (!warm && !main_loop_.stopping()) {
     if (clock_.monotonic() > deadline) {
       BATON_LOG(kMain, warn, "not all clusters are ready after {} s; going on without them", kLongestWarmUp.count());
       break;
     }
     main_loop_.runOnce(std::chrono::milliseconds(20));
   }
-  return {};
 }
 
 base::Result<void> Server::checkParity() {
@@ -181,30 +206,20 @@ base::Result<void> Server::checkParity() {
 }
 
 base::Result<void> Server::takeOverSockets() {
-  std::vector<hot_restart::HandedSocket> inherited = generation_->takeSockets();
-  const size_t taken = inherited.size();
-  network::Fd admin_socket;
-  std::vector<hot_restart::HandedSocket> listeners;
-  for (hot_restart::HandedSocket& socket : inherited) {
-    if (socket.kind == hot_restart::HandedSocket::Kind::kAdmin) {
-      admin_socket = std::move(socket.fd);
-    } else {
-      listeners.push_back(std::move(socket));
-    }
-  }
+  const size_t taken = inherited_.size();
+  std::erase_if(inherited_, [](const auto& socket) { return socket.kind == hot_restart::HandedSocket::Kind::kAdmin; });
   for (const auto& config : configuration_->listeners()) {
     const bool health_check = config->drain_type == api::Listener::DrainType::kDefault;
     listener_drains_.try_emplace(config->name, clock_, drain_, health_check ? &health_check_drain_ : nullptr);
   }
   sockets_ = std::make_unique<ListeningSockets>(configuration_->listeners());
-  auto assignments = sockets_->assign(std::move(listeners), options_.concurrency);
+  auto assignments = sockets_->assign(std::move(inherited_), options_.concurrency);
   if (!assignments) return assignments.error();
   const size_t assigned = assignments->size();
   assign(std::move(*assignments), false);
   stats_->listeners_active.set(static_cast<int64_t>(configuration_->listeners().size()));
   stats_->listener_added.add(configuration_->listeners().size());
   stats_->listener_create_success.add(assigned);
-  if (auto opened = openAdmin(std::move(admin_socket)); !opened) return opened;
   phases_.report(Phase::kListening, fmt::format("{} sockets taken over, {} in use", taken, assigned));
   return {};
 }
@@ -227,7 +242,7 @@ void Server::assign(std::vector<SocketAssignment> assignments, bool accept_now) 
   workers_->onEach([](Worker&) {});
 }
 
-base::Result<void> Server::openAdmin(network::Fd inherited) {
+base::Result<void> Server::openAdmin() {
   const auto& config = configuration_->bootstrap().admin;
   if (!config || !config->address) return {};
   auto address = network::addressOf(*config->address);
@@ -240,6 +255,10 @@ base::Result<void> Server::openAdmin(network::Fd inherited) {
     settings.access_logs.push_back(std::move(*logger));
   }
   admin_ = std::make_unique<admin::Server>(main_loop_.asio(), handlers_, *store_, std::move(settings));
+  network::Fd inherited;
+  for (hot_restart::HandedSocket& socket : inherited_) {
+    if (socket.kind == hot_restart::HandedSocket::Kind::kAdmin) inherited = std::move(socket.fd);
+  }
   // The parent's socket serves if it is where ours should be; with port 0 it is by definition.
   const auto there = inherited ? network::Address::localOf(inherited.get()) : address;
   const bool same =
@@ -249,16 +268,23 @@ base::Result<void> Server::openAdmin(network::Fd inherited) {
     return base::Error{base::ErrorCode::kSystem,
                        "admin can't listen on " + address->text() + ": " + listening.error().message};
   }
-  if (!options_.admin_address_path.empty()) {
-    // Whole or not at all: who waits for the file reads it at once.
-    const std::string temporary = options_.admin_address_path + "." + std::to_string(::getpid());
-    std::FILE* file = std::fopen(temporary.c_str(), "we");
-    if (file == nullptr) return base::systemError("--admin-address-path " + options_.admin_address_path);
-    std::fprintf(file, "%s", admin_->localAddress().text().c_str());
-    std::fclose(file);
-    if (::rename(temporary.c_str(), options_.admin_address_path.c_str()) != 0) {
-      return base::systemError("--admin-address-path " + options_.admin_address_path);
-    }
+  if (generation_->child() == nullptr) return answerAsAdmin();
+  if (!same) admin_->resumeAccepting();
+  return {};
+}
+
+base::Result<void> Server::answerAsAdmin() {
+  if (admin_ == nullptr) return {};
+  admin_->resumeAccepting();
+  if (options_.admin_address_path.empty()) return {};
+  // Whole or not at all: who waits for the file reads it at once.
+  const std::string temporary = options_.admin_address_path + "." + std::to_string(::getpid());
+  std::FILE* file = std::fopen(temporary.c_str(), "we");
+  if (file == nullptr) return base::systemError("--admin-address-path " + options_.admin_address_path);
+  std::fprintf(file, "%s", admin_->localAddress().text().c_str());
+  std::fclose(file);
+  if (::rename(temporary.c_str(), options_.admin_address_path.c_str()) != 0) {
+    return base::systemError("--admin-address-path " + options_.admin_address_path);
   }
   return {};
 }
@@ -305,6 +331,7 @@ void Server::onSignal(int number) {
 
 void Server::stop(const std::string& why, int status) {
   BATON_LOG(kMain, info, "ending: {}", why);
+  if (starting()) generation_->abort(why);
   exit_status_ = std::max(exit_status_, status);
   // Of a parent whose child serves the service manager must not think that the service ends.
   if (confirmed_ && !parent_drain_) phases_.stopping();
@@ -318,6 +345,7 @@ void Server::reopenLogs() {
 }
 
 Server::State Server::state() const {
+  if (starting()) return state_;
   const bool draining = drain_.draining() || health_check_drain_.draining() ||
                         std::any_of(listener_drains_.begin(), listener_drains_.end(),
                                     [](auto& entry) { return entry.second.draining(); });
@@ -349,7 +377,7 @@ void Server::everyFlush() {
 
 void Server::updateStats() {
   stats_->uptime.set(uptime().count());
-  stats_->state.set(static_cast<int64_t>(state() == State::kLive ? 0 : state() == State::kDraining ? 1 : 2));
+  stats_->state.set(envoyState(state()));
   stats_->hot_restart_epoch.set(static_cast<int64_t>(generation_->epoch()));
   stats_->hot_restart_generation.set(static_cast<int64_t>(generation_->epoch()) + 1);
   const auto now = clock_.wall();

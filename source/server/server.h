@@ -40,9 +40,10 @@ class Server final : private hot_restart::ParentServer {
   // --mode validate.
   static int validate(const Options& options);
 
-  // What the admin's commands ask for.
+  // What the admin's commands ask for. Clusters warm in kPreInitializing; kInitializing takes the sockets over.
   enum class State { kPreInitializing, kInitializing, kLive, kDraining };
   State state() const;
+  bool starting() const { return state_ == State::kPreInitializing || state_ == State::kInitializing; }
   const Options& options() const { return options_; }
   Configuration& configuration() { return *configuration_; }
   stats::Store& store() { return *store_; }
@@ -65,9 +66,12 @@ class Server final : private hot_restart::ParentServer {
  private:
   // The steps of a start. An error ends the process.
   base::Result<void> start();
-  base::Result<void> warmUp();
+  // Answers at once, other than on a socket on which the parent still does.
+  base::Result<void> openAdmin();
+  // And says where, as --admin-address-path wants: a child when it has taken over.
+  base::Result<void> answerAsAdmin();
+  void warmUp();
   base::Result<void> takeOverSockets();
-  base::Result<void> openAdmin(network::Fd inherited);
   base::Result<void> takeOverState();
   base::Result<void> checkParity();
   void startWorkers();
@@ -117,6 +121,7 @@ class Server final : private hot_restart::ParentServer {
   std::vector<std::unique_ptr<event::Timer>> closings_;   // of gracefully drained listeners
   network::ConnectionLimit global_limit_;
   std::unique_ptr<Configuration> configuration_;
+  std::vector<hot_restart::HandedSocket> inherited_;  // from the parent, until they are assigned
   std::unique_ptr<ListeningSockets> sockets_;
   std::vector<OpenSocket> open_sockets_;
   std::unique_ptr<WorkerSet> workers_;

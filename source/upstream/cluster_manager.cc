@@ -113,18 +113,20 @@ void ClusterManager::start(std::function<void()> initialized) {
   // One more than there are clusters, so that it is said only when all have begun.
   waited_for_ = 1;
   for (const auto& cluster : clusters_) waited_for_ += cluster->config().wait_for_warm_on_init ? 1 : 0;
-  warming_clusters_.set(static_cast<int64_t>(waited_for_ - 1));
+  warming_ = waited_for_ - 1;
+  warming_clusters_.set(static_cast<int64_t>(warming_));
   for (const auto& cluster : clusters_) cluster->start();
   toldInitialized();
 }
 
 void ClusterManager::onClusterInitialized(Cluster& cluster) {
-  if (cluster.config().wait_for_warm_on_init) toldInitialized();
+  if (!cluster.config().wait_for_warm_on_init) return;
+  warming_clusters_.set(static_cast<int64_t>(--warming_));
+  toldInitialized();
 }
 
 void ClusterManager::toldInitialized() {
   --waited_for_;
-  warming_clusters_.set(static_cast<int64_t>(std::max<size_t>(waited_for_, 1) - 1));
   if (waited_for_ > 0) return;
   if (const auto initialized = std::exchange(initialized_, nullptr)) initialized();
 }

@@ -83,6 +83,7 @@ class ClusterManager final : private Cluster::Owner {
   const std::shared_ptr<Workers> workers_;
   std::function<void()> initialized_;
   size_t waited_for_ = 0;
+  size_t warming_ = 0;
   bool started_ = false;
   stats::Gauge active_clusters_, warming_clusters_;
 };

@@ -69,6 +69,7 @@ class AdminServer : public testing::Test {
     server_ = std::make_unique<Server>(context_, handlers_, *store_, std::move(settings));
     const auto listening = server_->listen(*network::Address::parse("127.0.0.1:0"));
     ASSERT_TRUE(listening.ok()) << listening.error().message;
+    server_->resumeAccepting();
   }
   Client connect() { return Client(context_, server_->localAddress()); }
   // What follows a response may come a turn after the client has it.
@@ -207,6 +208,7 @@ TEST_F(AdminServer, AnotherProcessGoesOnWithTheSocketAndCanGiveItBack) {
   Server next(context_, handlers_, *store_, {});
   server_->stopAccepting();
   ASSERT_TRUE(next.adopt(network::Fd(::dup(server_->listenerFd()))).ok());
+  next.resumeAccepting();
   Client client(context_, address);
   client.send("GET /see HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(client.receives("seen"));
@@ -258,6 +260,7 @@ TEST_F(AdminServer, UnixSocketsWorkToo) {
   const auto address = network::Address::unixSocket(directory + "/admin.sock");
   ASSERT_TRUE(address.ok());
   ASSERT_TRUE(server_->listen(*address).ok());
+  server_->resumeAccepting();
   Client client(context_, *address);
   client.send("GET /see HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(client.receives("seen"));

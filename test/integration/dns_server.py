@@ -4,6 +4,10 @@ import socket
 import struct
 import threading
 
+import pytest
+from conftest import address, cluster
+
+CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 A, AAAA = 1, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 SILENT = "silent"
@@ -90,3 +94,22 @@ class DnsServer:
             data = socket.inet_pton(socket.AF_INET6 if kind == AAAA else socket.AF_INET, address)
             answer += struct.pack("!HHHIH", 0xc00c, kind, 1, ttl, len(data)) + data
         return answer
+
+
+@pytest.fixture
+def dns():
+    server = DnsServer()
+    yield server
+    server.end()
+
+
+def resolver(port, **fields):
+    return {"name": "envoy.network.dns_resolver.cares",
+            "typed_config": {"@type": CARES, "resolvers": [address(port)], **fields}}
+
+
+def named(kind, name, port, **fields):
+    """A cluster `web` of one name. Looks it up anew all the time, so that changes are seen at once."""
+    made = cluster("web", **{"type": kind, "dns_refresh_rate": "0.05s", "dns_lookup_family": "V4_ONLY", **fields})
+    made["load_assignment"]["endpoints"] = [{"lb_endpoints": [{"endpoint": {"address": address(port, name)}}]}]
+    return made

@@ -7,28 +7,7 @@ import threading
 import pytest
 from conftest import (BINARY, DEADLINE, Echo, ThreadingServer, address, bootstrap, cluster, forward_all,
                       http_filter, listener, request, wait_for)
-from dns_server import SERVFAIL, SILENT, TRUNCATED, A, DnsServer
-
-CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
-
-
-@pytest.fixture
-def dns():
-    server = DnsServer()
-    yield server
-    server.end()
-
-
-def resolver(port, **fields):
-    return {"name": "envoy.network.dns_resolver.cares",
-            "typed_config": {"@type": CARES, "resolvers": [address(port)], **fields}}
-
-
-def named(kind, name, port, **fields):
-    """A cluster `web` of one name. Looks it up anew all the time, so that changes are seen at once."""
-    made = cluster("web", **{"type": kind, "dns_refresh_rate": "0.05s", "dns_lookup_family": "V4_ONLY", **fields})
-    made["load_assignment"]["endpoints"] = [{"lb_endpoints": [{"endpoint": {"address": address(port, name)}}]}]
-    return made
+from dns_server import CARES, SERVFAIL, SILENT, TRUNCATED, A, DnsServer, dns, named, resolver  # noqa: F401
 
 
 def config(dns, *clusters, **fields):
