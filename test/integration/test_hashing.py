@@ -17,6 +17,7 @@ POLICIES = {
     "session": [{"cookie": {"name": "stay", "ttl": "0s"}}],
     "passive": [{"cookie": {"name": "stay"}}],
     "terminal": [{"header": {"header_name": "x-first"}, "terminal": True}, {"header": {"header_name": "x-second"}}],
+    "cookies": [{"cookie": {"name": "one", "ttl": "60s"}}, {"cookie": {"name": "two", "ttl": "60s", "path": "/"}}],
     "both": [{"header": {"header_name": "x-first"}}, {"header": {"header_name": "x-second"}}],
 }
 NAMES = [f"server-{i}" for i in range(3)]
@@ -106,3 +107,23 @@ def test_a_cookie_is_made_and_leads_back(hashing, name, attributes):
 
 def test_no_cookie_is_made_without_a_ttl(hashing):
     assert "set-cookie" not in request(hashing.port("web"), "/passive").headers
+
+
+def test_each_policy_makes_its_own_cookie_and_together_they_lead_back(hashing):
+    servers = set()
+    for _ in range(12):
+        connection = http.client.HTTPConnection("127.0.0.1", hashing.port("web"), timeout=DEADLINE)
+        connection.request("GET", "/cookies")
+        response = connection.getresponse()
+        made = [value.split(";")[0] for value in response.headers.get_all("set-cookie")]
+        server = json.loads(response.read())["server"]
+        connection.close()
+        assert [value.split("=")[0] for value in made] == ["one", "two"]
+        again = request(hashing.port("web"), "/cookies", headers={"cookie": "; ".join(made)})
+        assert again.json()["server"] == server
+        assert "set-cookie" not in again.headers
+        # Only what is missing is made.
+        half = request(hashing.port("web"), "/cookies", headers={"cookie": made[0]})
+        assert half.headers["set-cookie"].startswith("two=")
+        servers.add(server)
+    assert len(servers) > 1

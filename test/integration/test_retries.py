@@ -1,4 +1,5 @@
 """When a request is sent again, and what it says when it is not: one Baton, a route for each case."""
+import socket
 import threading
 
 import pytest
@@ -203,6 +204,27 @@ def test_retries_are_limited_by_the_circuit_breaker(baton, scripted):
     assert server.tries("/") == 1
     assert process.stat("cluster.web.upstream_rq_retry_overflow") == 1
     assert process.stat("cluster.web.circuit_breakers.default.rq_retry_open") == 1
+
+
+def test_a_body_that_outgrows_the_buffer_before_there_is_a_connection_is_sent_once(baton, scripted):
+    server = scripted()
+    server.script["/busy"], server.script["/large"] = [Hang()], [BAD]
+    web = cluster("web", server.port, circuit_breakers={"thresholds": [{"max_connections": 1}]})
+    process = baton(one_route(web, retry_policy=policy("5xx")))
+    with socket.create_connection(("127.0.0.1", process.port("web"))) as busy:
+        busy.sendall(b"GET /busy HTTP/1.1\r\nhost: x\r\n\r\n")
+        wait_for(lambda: server.tries("/busy") == 1, "the only connection to be in use")
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(
+            request(process.port("web"), "/large", method="POST", body=b"b" * 2_000_000)))
+        client.start()
+        wait_for(lambda: process.stat("http.test.downstream_flow_control_paused_reading_total") > 0, "a full buffer")
+    client.join()
+    assert answers[0].status == 500
+    assert [len(body) for _, _, body in server.seen["/large"]] == [2_000_000]
+    stats = process.stats("cluster.web.")
+    assert stats["cluster.web.retry_or_shadow_abandoned"] == 1
+    assert stats["cluster.web.upstream_rq_retry"] == 0
 
 
 def test_a_retry_budget_allows_its_minimum(baton, scripted):

@@ -1,6 +1,7 @@
 #include "source/proxy/http/router.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "source/base/strings.h"
 #include "source/http/field_syntax.h"
@@ -50,7 +51,7 @@ void Router::requestHeaders(bool end_of_stream) {
     retry_.emplace(policy, headers);
   }
   if (!action_->hash.empty()) {
-    hash_key_ = action_->hash.hash(headers, info.remote_address, worker_.random, new_cookie_);
+    hash_key_ = action_->hash.hash(headers, info.remote_address, worker_.random, new_cookies_);
   }
   entry_->editRequest(headers, target_, {.info = info, .request_headers = &headers});
   if (const UpgradeRule* rule = action_->upgradeRule("connect")) {
@@ -216,11 +217,17 @@ void Router::stopKeeping() {
   stream_.resumeRequest();
 }
 
+void Router::abandonRetryOrShadow() {
+  const bool wanted = (retry_ && retry_->enabled()) || !shadows_.empty();
+  if (!wanted || std::exchange(abandoned_, true)) return;
+  cluster_->info().stats.retry_or_shadow_abandoned.add();
+}
+
 void Router::requestData(std::string_view bytes, bool end_of_stream) {
   if (state_ == State::kOver) return;
   for (auto& shadow : shadows_) {
     if (shadow != nullptr && !shadow->addData(bytes)) {
-      cluster_->info().stats.retry_or_shadow_abandoned.add();
+      abandonRetryOrShadow();
       shadow.reset();
     }
   }
@@ -230,7 +237,7 @@ void Router::requestData(std::string_view bytes, bool end_of_stream) {
     kept_body_.append(bytes);
     if (kept_body_.size() > entry_->buffer_limit) {
       if (connected) {
-        if (retry_ && retry_->enabled()) cluster_->info().stats.retry_or_shadow_abandoned.add();
+        abandonRetryOrShadow();
         stopKeeping();
       } else if (!request_paused_) {
         request_paused_ = true;
@@ -296,7 +303,9 @@ void Router::onAttemptReady() {
     if (!kept_body_.empty() || ends) attempt.sendData(kept_body_.view(), ends);
     if (state_ == State::kTrying && request_complete_ && trailers_) attempt.sendTrailers(*trailers_);
     if (state_ != State::kTrying) return;
-    if (kept_body_.size() > entry_->buffer_limit || !mayReplay() || !upgrade_.empty() || tcp_) stopKeeping();
+    const bool too_large = kept_body_.size() > entry_->buffer_limit;
+    if (too_large) abandonRetryOrShadow();
+    if (too_large || !mayReplay() || !upgrade_.empty() || tcp_) stopKeeping();
   }
   if (request_paused_) {
     request_paused_ = false;

@@ -78,6 +78,8 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   // It is worth keeping for that.
   bool mayReplay() const;
   void stopKeeping();
+  // The body is larger than what is kept of it: counted once for a request.
+  void abandonRetryOrShadow();
   void requestReceived();
   void armTryTimers();
 
@@ -111,7 +113,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   std::unique_ptr<UpstreamAttempt> attempt_;
   std::vector<upstream::HostPtr> tried_hosts_;
   std::optional<uint64_t> hash_key_;
-  std::string new_cookie_;
+  std::vector<std::string> new_cookies_;
   std::vector<std::unique_ptr<Shadow>> shadows_;  // until the request is complete
 
   RequestTimeouts timeouts_;
@@ -127,6 +129,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   bool request_complete_ = false;  // including trailers
   bool head_only_ = false;         // it has neither body nor trailers
   bool keep_body_ = true;          // it may be sent again
+  bool abandoned_ = false;         // a retry or a mirror, for its size
   bool request_paused_ = false;    // because kept_body_ is full
   bool upstream_full_ = false;
   bool tunnel_ = false;

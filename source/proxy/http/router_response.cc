@@ -186,7 +186,7 @@ void Router::decorateResponse(HeaderMap& headers) {
   if (entry_->virtual_host != nullptr && entry_->virtual_host->include_attempt_count_in_response) {
     headers.set(HeaderName::kXEnvoyAttemptCount, static_cast<uint64_t>(attempts_));
   }
-  if (!new_cookie_.empty()) headers.add(HeaderName::kSetCookie, new_cookie_);
+  for (const std::string& cookie : new_cookies_) headers.add(HeaderName::kSetCookie, cookie);
 }
 
 void Router::onUpstreamData(std::string_view bytes, bool end_of_stream) {

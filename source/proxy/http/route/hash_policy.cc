@@ -58,7 +58,7 @@ base::Result<HashPolicy> HashPolicy::build(const std::vector<api::HashPolicy>& c
 
 std::optional<uint64_t> HashPolicy::hashOf(const Entry& entry, const http::HeaderMap& headers,
                                            const network::Address& remote_address, base::Random& random,
-                                           std::string& new_cookie) {
+                                           std::vector<std::string>& new_cookies) {
   switch (entry.kind) {
     case Kind::kHeader: {
       if (!headers.has(entry.name)) return std::nullopt;
@@ -76,7 +76,7 @@ std::optional<uint64_t> HashPolicy::hashOf(const Entry& entry, const http::Heade
       const std::string value = base::hexEncode({reinterpret_cast<const char*>(&number), sizeof(number)});
       http::CookieAttributes attributes{.path = entry.path};
       if (entry.ttl->count() > 0) attributes.max_age = std::chrono::duration_cast<std::chrono::seconds>(*entry.ttl);
-      new_cookie = http::makeSetCookie(entry.name, value, attributes);
+      new_cookies.push_back(http::makeSetCookie(entry.name, value, attributes));
       return stableHash(value);
     }
     case Kind::kSourceIp:
@@ -90,10 +90,10 @@ std::optional<uint64_t> HashPolicy::hashOf(const Entry& entry, const http::Heade
 }
 
 std::optional<uint64_t> HashPolicy::hash(const http::HeaderMap& headers, const network::Address& remote_address,
-                                         base::Random& random, std::string& new_cookie) const {
+                                         base::Random& random, std::vector<std::string>& new_cookies) const {
   std::optional<uint64_t> hash;
   for (const Entry& entry : entries_) {
-    if (const auto piece = hashOf(entry, headers, remote_address, random, new_cookie)) {
+    if (const auto piece = hashOf(entry, headers, remote_address, random, new_cookies)) {
       // Rotated, so that two equal pieces don't cancel out.
       hash = hash ? std::rotl(*hash, 1) ^ *piece : *piece;
     }

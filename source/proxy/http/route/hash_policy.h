@@ -26,10 +26,10 @@ class HashPolicy {
   static base::Result<HashPolicy> build(const std::vector<api::HashPolicy>& config);
 
   bool empty() const { return entries_.empty(); }
-  // Nothing when no entry yields a hash. `new_cookie` becomes the set-cookie value to send when a cookie had to be
+  // Nothing when no entry yields a hash. `new_cookies` gets a set-cookie value for each cookie that had to be
   // made.
   std::optional<uint64_t> hash(const http::HeaderMap& headers, const network::Address& remote_address,
-                               base::Random& random, std::string& new_cookie) const;
+                               base::Random& random, std::vector<std::string>& new_cookies) const;
 
  private:
   enum class Kind : uint8_t { kHeader, kCookie, kSourceIp, kQueryParameter };
@@ -44,7 +44,7 @@ class HashPolicy {
   };
   static std::optional<uint64_t> hashOf(const Entry& entry, const http::HeaderMap& headers,
                                         const network::Address& remote_address, base::Random& random,
-                                        std::string& new_cookie);
+                                        std::vector<std::string>& new_cookies);
 
   std::vector<Entry> entries_;
 };
