@@ -52,6 +52,18 @@ bool systemHasServers(ares_channel channel) {
   return !is_default;
 }
 
+// RFC 6761 6.3: these names mean this machine, also where no hosts file has them.
+bool isLocalhost(std::string_view name) {
+  constexpr std::string_view kDomain = ".localhost";
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (base::equalsIgnoreCase(name, kDomain.substr(1))) return true;
+  return name.size() > kDomain.size() && base::equalsIgnoreCase(name.substr(name.size() - kDomain.size()), kDomain);
+}
+
+network::Address loopback(int family) {
+  return *network::Address::parseIp(family == AF_INET6 ? "::1" : "127.0.0.1", 0);
+}
+
 // Address families to ask for, one after the other: until one has addresses, or, with kAll, all of them.
 std::vector<int> familiesFor(const std::string& name, DnsFamily family) {
   switch (family) {
@@ -67,7 +79,7 @@ std::vector<int> familiesFor(const std::string& name, DnsFamily family) {
       break;
   }
   // Every machine has ::1 as a localhost, and most services there listen on 127.0.0.1 only.
-  if (base::equalsIgnoreCase(name, "localhost") || !hostHas(AF_INET6)) return {AF_INET, AF_INET6};
+  if (isLocalhost(name) || !hostHas(AF_INET6)) return {AF_INET, AF_INET6};
   return {AF_INET6, AF_INET};
 }
 
@@ -265,6 +277,12 @@ void CaresResolver::onAnswer(const std::shared_ptr<Lookup>& lookup, int status, 
   const bool enough = !answer.addresses.empty() && !lookup->all_families;
   if (!over && !enough && lookup->next_family < lookup->families.size()) {
     return lookUp(lookup);
+  }
+  if (answer.addresses.empty() && isLocalhost(lookup->name) && status != ARES_ECANCELLED &&
+      status != ARES_EDESTRUCTION) {
+    answer.ttl = std::chrono::seconds(0);
+    answer.addresses.push_back(loopback(lookup->families.front()));
+    if (lookup->all_families) answer.addresses.push_back(loopback(lookup->families.back()));
   }
   lookup->query->lookup = nullptr;
   if (answer.addresses.empty()) {

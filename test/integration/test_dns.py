@@ -281,6 +281,24 @@ def test_hosts_of_the_machine_and_literals_need_no_name_server(dns, baton):
         "local": ["127.0.0.1"], "literal": ["127.0.0.7"], "literal6": ["::1"], "logical": ["127.0.0.8"]}
 
 
+@pytest.mark.parametrize("fails", [None, SERVFAIL], ids=["unknown", "server failure"])
+def test_names_below_localhost_are_this_machine_when_nobody_knows_better(dns, baton, fails):
+    """RFC 6761 6.3."""
+    for name in ("web.localhost", "localhost.test"):
+        dns.set(name, fails=fails)
+    dns.set("other.localhost", "127.0.0.9")
+    families = {"v4": "V4_ONLY", "v6": "V6_ONLY", "all": "ALL", "auto": "AUTO"}
+    clusters = [{**named("STRICT_DNS", "Web.LocalHost", 80, dns_lookup_family=family), "name": key}
+                for key, family in families.items()]
+    clusters += [{**named("STRICT_DNS", name, 80), "name": name} for name in ("localhost.test", "other.localhost")]
+    made = config(dns, *clusters)
+    made["static_resources"]["listeners"] = []
+    process = baton(made)
+    assert {name: sorted(members(process, name)) for name in (*families, "localhost.test", "other.localhost")} == {
+        "v4": ["127.0.0.1"], "v6": ["::1"], "all": ["127.0.0.1", "::1"], "auto": ["127.0.0.1"], "localhost.test": [],
+        "other.localhost": ["127.0.0.9"]}
+
+
 def test_listeners_open_without_an_answer_once_the_first_look_up_has_failed(dns, baton, servers):
     web = servers("127.0.0.1")
     dns.set("web.test", fails=SILENT)
