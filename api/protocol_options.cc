@@ -119,6 +119,15 @@ const MessageDescription& describe(const Http2ProtocolOptions*) {
           field<&Http2ProtocolOptions::max_inbound_window_update_frames_per_data_frame_sent>(
               "max_inbound_window_update_frames_per_data_frame_sent",
               "WINDOW_UPDATE frames for each DATA frame that we sent.", {.min = 1}),
+          field<&Http2ProtocolOptions::max_inbound_continuation_frames>(
+              "max_inbound_continuation_frames",
+              "CONTINUATION frames of one header block; 8, or as many as the largest allowed block fills, when not "
+              "set.",
+              {.ours = true}),
+          field<&Http2ProtocolOptions::max_inbound_overhead_bytes>(
+              "max_inbound_overhead_bytes",
+              "An eighth of the bytes received may exceed the header fields and bodies of both directions by this.",
+              {.ours = true}),
           field<&Http2ProtocolOptions::override_stream_error_on_invalid_http_message>(
               "override_stream_error_on_invalid_http_message",
               "Reset the stream after an invalid message, in place of closing the connection."),

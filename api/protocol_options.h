@@ -68,6 +68,10 @@ struct Http2ProtocolOptions {
   uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
   uint32_t max_inbound_priority_frames_per_stream = 100;
   uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
+  // CONTINUATION frames of one header block; 8, or as many as the largest allowed block fills, when not set.
+  std::optional<uint32_t> max_inbound_continuation_frames;
+  // An eighth of the bytes received may exceed the header fields and bodies of both directions by this.
+  uint32_t max_inbound_overhead_bytes = 1048576;
   std::optional<bool> override_stream_error_on_invalid_http_message;
   bool stream_error_on_invalid_http_messaging = false;
   // PINGs to find dead peers; 30 s and 10 s downstream when not set.

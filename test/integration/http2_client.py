@@ -56,7 +56,7 @@ class Client:
             context.set_alpn_protocols(["h2"])
             self.socket = context.wrap_socket(self.socket)
             assert self.socket.selected_alpn_protocol() == "h2"
-        self.pending = b""
+        self.pending, self.read_ahead = b"", []
         if first is not None:
             self.send(PREFACE + first)
             self.until(SETTINGS, lambda flags, stream, payload: flags & ACK)
@@ -68,6 +68,27 @@ class Client:
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             pass  # What the server thought of it is still to be read.
 
+    def send_apart(self, data):
+        """Frame by frame: each was judged before the next one leaves, as far as the protocol lets one ask."""
+        block_open = False
+        while data:
+            length = 9 + int.from_bytes(data[:3], "big")
+            one, data = data[:length], data[length:]
+            kind, flags = one[3], one[4]
+            self.send(one[:9])
+            self.send(one[9:])
+            if kind in (HEADERS, PUSH_PROMISE, CONTINUATION):
+                block_open = not flags & END_HEADERS
+            if block_open or not data:
+                continue
+            self.send(frame(PING, 0, 0, b"--next--"))
+            while found := self.receive():
+                if found[0] == PING and found[3] == b"--next--":
+                    break
+                self.read_ahead.append(found)
+                if found[0] == GOAWAY:
+                    return
+
     def fill(self, size):
         while len(self.pending) < size:
             part = self.socket.recv(65536)
@@ -78,6 +99,9 @@ class Client:
 
     def next(self):
         """The next frame, or None at the end of the connection. Silence is a failure: a TimeoutError."""
+        return self.read_ahead.pop(0) if self.read_ahead else self.receive()
+
+    def receive(self):
         try:
             if not self.fill(9):
                 return None
@@ -102,7 +126,9 @@ class Client:
         """The stream is answered with 200 (index 8 of the static table) and ends."""
         _, flags, _, block = self.until(HEADERS, lambda _, number, __: number == stream)
         while block[0] & 0xE0 == 0x20:  # Dynamic table size updates come first.
-            block = block[2 if block[0] & 0x1F == 0x1F and block[1] < 128 else 4 if block[0] & 0x1F == 0x1F else 1:]
+            size, block = block[0] & 0x1F, block[1:]
+            while size == 0x1F:  # RFC 7541 5.1: the number goes on until a byte below 128.
+                size, block = block[0] & 0x80 and 0x1F, block[1:]
         assert block[0] == 0x88, block
         if not flags & END_STREAM:
             self.until(DATA, lambda flags, number, _: number == stream and flags & END_STREAM)

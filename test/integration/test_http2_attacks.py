@@ -1,5 +1,7 @@
 """Floods of cheap HTTP/2 frames against the real binary: ended, counted, and let through when the limit is raised."""
+import itertools
 import struct
+import threading
 
 import pytest
 
@@ -70,6 +72,36 @@ def test_a_continuation_flood_ends_the_connection_and_is_counted(baton, upstream
     assert process.stat("http2.inbound_continuation_flood") == 1
 
 
+def test_as_many_continuations_pass_when_the_limit_is_raised(baton):
+    process = start_answering(baton, http2_protocol_options={"max_inbound_continuation_frames": 100},
+                              common_http_protocol_options={"max_headers_count": 200})
+    client = Client(process.port("web"), False)
+    client.send(frame(HEADERS, END_STREAM, 1, fields()) + frame(CONTINUATION, 0, 1, b"\0\1x\1y") * 99
+                + frame(CONTINUATION, END_HEADERS, 1, b"\0\1x\1y"))
+    client.answered()
+    assert process.stat("http2.inbound_continuation_flood") == 0
+
+
+def test_a_lower_continuation_limit_is_kept(baton):
+    process = start_answering(baton, http2_protocol_options={"max_inbound_continuation_frames": 1})
+    client = Client(process.port("web"), False)
+    client.send(frame(HEADERS, END_STREAM, 1, fields()) + frame(CONTINUATION, END_HEADERS, 1, b"\0\1x\1y"))
+    client.answered()
+    client.send(frame(HEADERS, END_STREAM, 3, fields()) + frame(CONTINUATION, 0, 3, b"\0\1x\1y") * 3)
+    client.refused([CALM], stream_errors=False)
+    assert process.stat("http2.inbound_continuation_flood") == 1
+
+
+def test_a_header_limit_that_takes_many_continuations_lets_them_pass(baton):
+    process = start_answering(baton, max_request_headers_kb=512)
+    client = Client(process.port("web"), False)
+    # 20 fields of 16,000 bytes, each in a frame of its own.
+    parts = [bytes([0, 3]) + b"x%02d" % n + b"\x7f\x81\x7c" + b"v" * 16_000 for n in range(20)]
+    client.send(frame(HEADERS, END_STREAM, 1, fields()) + b"".join(frame(CONTINUATION, 0, 1, part) for part in parts[:-1])
+                + frame(CONTINUATION, END_HEADERS, 1, parts[-1]))
+    client.answered()
+
+
 def test_headers_over_the_limit_are_answered_with_431(baton, upstream):
     process = start(baton, upstream, {})
     client = Client(process.port("web"), False)
@@ -123,13 +155,43 @@ def test_a_block_many_times_over_the_limit_ends_the_connection(baton):
     Client(process.port("web"), False).is_alive()
 
 
+PINGS = frame(PING, 0, 0, b"12345678") * 400_000  # More than kernels keep, and below the limit for overhead.
+
+
 def test_a_ping_flood_that_reads_no_answer_is_ended_and_counted(baton):
     process = start_answering(baton)
     client = Client(process.port("web"), False)
-    client.send(frame(PING, 0, 0, b"12345678") * 1_000_000)
+    client.send(PINGS)
     wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "the connection to be ended")
-    assert process.stat("http2.outbound_control_flood") + process.stat("http2.overhead_flood") == 1
+    assert process.stat("http2.outbound_control_flood") == 1
     client.socket.close()
+
+
+def test_as_many_unread_pings_are_answered_when_the_limit_is_raised(baton):
+    process = start_answering(baton, http2_protocol_options={"max_outbound_control_frames": MANY, "max_outbound_frames": MANY})
+    client = Client(process.port("web"), False)
+    sender = threading.Thread(target=client.send, args=(PINGS,))
+    sender.start()
+    left = len(PINGS)  # An answer is as long as its PING.
+    while left:
+        part = client.socket.recv(min(left, 1 << 20))
+        assert part, "the connection ended"
+        left -= len(part)
+    sender.join()
+    client.is_alive()
+
+
+@pytest.mark.parametrize("options, ends", [({"max_inbound_overhead_bytes": 10_000}, True), ({}, False)])
+def test_pings_whose_answers_are_read_are_too_many_at_some_point(baton, options, ends):
+    process = start_answering(baton, http2_protocol_options=options)
+    client = Client(process.port("web"), False)
+    for _ in range(60):  # 102,000 bytes
+        client.send(frame(PING, 0, 0, b"12345678") * 100)
+        answers = sum(1 for _ in itertools.takewhile(lambda found: found and found[0] == PING, (client.next() for _ in range(100))))
+        if answers < 100:
+            break
+    assert (answers < 100) == ends
+    assert process.stat("http2.overhead_flood") == ends
 
 
 def test_pings_in_good_measure_are_answered(baton):

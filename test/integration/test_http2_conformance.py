@@ -5,7 +5,7 @@ import pytest
 
 from conftest import Baton, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, tls_context
 from http2_client import (ACK, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM,
-                          FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE,
+                          FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE,
                           MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, PADDED, PING, PREFACE, PRIORITISED, PRIORITY,
                           PROTOCOL_ERROR, PUSH_PROMISE, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, Client,
                           fields, frame, get, literal, post, priority, settings, window)
@@ -36,6 +36,7 @@ CONNECTION_ERRORS = {
     "4.2 DATA on a stream over the frame size": (post() + frame(DATA, END_STREAM, 1, bytes(16385)), [FRAME_SIZE_ERROR]),
     "4.2 HEADERS over the frame size": (frame(HEADERS, 5, 1, fields() + bytes(16385)), [FRAME_SIZE_ERROR]),
     "4.3 a block that cannot be decoded": (frame(HEADERS, 5, 1, b"\xff\xff\xff\xff\xff\xff"), [COMPRESSION_ERROR]),
+    "4.3 a block that ends within a field": (frame(HEADERS, 5, 1, b"\x40"), [COMPRESSION_ERROR]),
     "4.3 PRIORITY inside a block": (frame(HEADERS, END_STREAM, 1, fields()) + priority(1, 0), [PROTOCOL_ERROR]),
     "4.3 another stream's HEADERS inside a block": (frame(HEADERS, END_STREAM, 1, fields()) + get(3), [PROTOCOL_ERROR]),
     "5.1 idle: DATA": (frame(DATA, END_STREAM, 1, b"x"), [PROTOCOL_ERROR]),
@@ -101,6 +102,7 @@ STREAM_ERRORS = {
                                            [PROTOCOL_ERROR]),
     "5.3.1 PRIORITY depends on itself": (priority(3, 3), [PROTOCOL_ERROR]),
     "6.3 PRIORITY of 4 bytes": (post() + frame(PRIORITY, 0, 1, bytes(4)), [FRAME_SIZE_ERROR]),
+    "6.3 PRIORITY of 4 bytes that depends on itself": (get() + frame(PRIORITY, 0, 1, b"\x80\0\0\1"), [FRAME_SIZE_ERROR]),
     "6.9 a stream's WINDOW_UPDATE of 0": (post() + window(1, 0), [PROTOCOL_ERROR]),
     "6.9.1 a stream's window over 2^31-1": (post() + window(1, 0x7FFFFFFF) * 2, [FLOW_CONTROL_ERROR]),
     "8.1 a second HEADERS without END_STREAM": (post() + frame(HEADERS, END_HEADERS, 1, literal(b"x-t", b"1")), [PROTOCOL_ERROR]),
@@ -151,6 +153,9 @@ ANSWERED = {
     "5.1 PRIORITY on an idle stream": priority(3, 0) + get(),
     "6.1 padded DATA": post() + frame(DATA, PADDED | END_STREAM, 1, b"\5hello" + bytes(5)),
     "6.2 padded HEADERS with priority": frame(HEADERS, PADDED | PRIORITISED | 5, 1, b"\3" + bytes(5) + fields() + bytes(3)),
+    "6.3 PRIORITY with a dependency on an idle stream": priority(3, 1) + priority(1, 0x80000000) + get(),
+    "6.5 all settings of the RFC": settings((HEADER_TABLE_SIZE, 4096), (ENABLE_PUSH, 1), (MAX_CONCURRENT_STREAMS, 100),
+                                            (INITIAL_WINDOW_SIZE, 65535), (MAX_FRAME_SIZE, 16384), (6, 100)) + get(),
     "6.5.2 an unknown setting": settings((0xFF, 1)) + get(),
     "6.5.3 of two values the last counts": settings((INITIAL_WINDOW_SIZE, 100), (INITIAL_WINDOW_SIZE, 65535)) + get(),
     "6.10 several CONTINUATION frames": frame(HEADERS, END_STREAM, 1, fields()[:5]) + frame(CONTINUATION, 0, 1, fields()[5:9])
@@ -165,23 +170,30 @@ ANSWERED = {
 }
 
 
+# All at once, and one by one as a slow peer's frames come: what a frame does must not depend on it.
+ways_to_send = pytest.mark.parametrize("send", [Client.send, Client.send_apart], ids=["at once", "one by one"])
+
+
+@ways_to_send
 @pytest.mark.parametrize("case", CONNECTION_ERRORS)
-def test_a_connection_error_ends_the_connection(client, case):
+def test_a_connection_error_ends_the_connection(client, case, send):
     data, codes = CONNECTION_ERRORS[case]
-    client.send(data)
+    send(client, data)
     client.connection_error(codes)
 
 
+@ways_to_send
 @pytest.mark.parametrize("case", STREAM_ERRORS)
-def test_a_stream_error_ends_at_least_the_stream(client, case):
+def test_a_stream_error_ends_at_least_the_stream(client, case, send):
     data, codes = STREAM_ERRORS[case]
-    client.send(data)
+    send(client, data)
     client.refused(codes, stream_errors=True)
 
 
+@ways_to_send
 @pytest.mark.parametrize("case", ANSWERED)
-def test_what_is_allowed_is_answered(client, case):
-    client.send(ANSWERED[case])
+def test_what_is_allowed_is_answered(client, case, send):
+    send(client, ANSWERED[case])
     client.answered()
     client.is_alive()
 
@@ -193,7 +205,7 @@ def test_a_stream_that_was_answered_is_closed(client, data, codes):
     client.send(get())
     client.answered()
     client.send(data)
-    client.refused(codes, stream_errors=True)
+    client.connection_error(codes)
 
 
 def test_priority_window_update_and_reset_on_a_closed_stream_are_ignored(client):
@@ -240,6 +252,31 @@ def test_more_streams_than_allowed_are_refused(edge):
     client.send(frame(SETTINGS, ACK) + b"".join(post(1 + 2 * n) for n in range(limit + 1)))
     client.refused([PROTOCOL_ERROR, 7], stream_errors=True)
     client.socket.close()
+
+
+def test_streams_that_wait_for_a_window_count_against_the_limit(edge):
+    client = Client(edge["direct"], False, None)
+    client.send(PREFACE + settings((INITIAL_WINDOW_SIZE, 0)))
+    _, _, _, payload = client.until(SETTINGS)
+    limit = dict(struct.iter_unpack(">HI", payload))[MAX_CONCURRENT_STREAMS]
+    client.send(frame(SETTINGS, ACK) + b"".join(get(1 + 2 * n) for n in range(limit + 1)))
+    client.refused([PROTOCOL_ERROR, 7], stream_errors=True)
+    client.socket.close()
+
+
+def test_a_client_that_says_goodbye_without_open_streams_is_let_go(client):
+    client.send(frame(GOAWAY, 0, 0, struct.pack(">II", 0, 0) + b"goodbye"))
+    while client.next():
+        pass
+
+
+def test_what_is_no_preface_at_all_ends_the_connection(edge):
+    for port in (edge[False], edge["direct"]):
+        client = Client(port, False, None)
+        client.send(b"INVALID CONNECTION PREFACE\r\n\r\n")
+        while client.socket.recv(65536):
+            pass
+        client.socket.close()
 
 
 def test_a_wrong_preface_ends_the_connection(edge):

@@ -31,10 +31,9 @@ std::string_view details(Flood flood) {
 }
 
 Flood FloodGuard::onBytes(size_t bytes) {
-  // What is not payload may be eight times as much, after a first MiB.
-  constexpr uint64_t kFreeBytes = 1024 * 1024;
+  // What is not payload may be eight times as much, after a start.
   total_bytes_ += bytes;
-  return total_bytes_ / 8 > payload_bytes_ + kFreeBytes ? Flood::kOverhead : Flood::kNone;
+  return total_bytes_ / 8 > payload_bytes_ + settings_.max_overhead_bytes ? Flood::kOverhead : Flood::kNone;
 }
 
 Flood FloodGuard::onMessageFrame(bool empty) {

@@ -70,7 +70,7 @@ Session::Session(Side side, Role& role, event::Loop& loop, ByteSink& sink, Codec
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_max_continuations(option, settings.max_continuation_frames);
+  nghttp2_option_set_max_continuations(option, settings.mostContinuationFrames());
   nghttp2_option_set_max_outbound_ack(option, settings.max_outbound_control_frames);
   nghttp2_option_set_max_send_header_block_length(option, 1024 * 1024);
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);

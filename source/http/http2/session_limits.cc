@@ -68,14 +68,17 @@ void Session::onMalformedMessage(Stream& stream, std::string_view details) {
 int Session::inspect(const FrameScanner::Frame& frame) {
   // Types up to CONTINUATION are RFC 9113's; PRIORITY_UPDATE is RFC 9218's.
   constexpr uint8_t kPriorityUpdateType = 0x10;
+  constexpr uint32_t kPriorityBytes = 5;
   switch (frame.type) {
     case NGHTTP2_DATA:
       return checkLateFrame(frame.stream_id, frame.type);
     case NGHTTP2_PRIORITY:
       if (breach(flood_guard_.onPriorityFrame()) != 0) return NGHTTP2_ERR_CALLBACK_FAILURE;
       if (frame.stream_id == 0) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.priority_on_stream_0");
-      // RFC 7540 5.3.1, which peers of before RFC 9113 may rely on.
-      if (frame.depends_on == frame.stream_id) return breach(NGHTTP2_PROTOCOL_ERROR, "http2.self_dependency");
+      // RFC 7540 5.3.1, which peers of before RFC 9113 may rely on. A PRIORITY of another length is a FRAME_SIZE_ERROR,
+      // of which nghttp2 speaks.
+      if (frame.length == kPriorityBytes && frame.depends_on == frame.stream_id)
+        return breach(NGHTTP2_PROTOCOL_ERROR, "http2.self_dependency");
       return 0;
     case kPriorityUpdateType:
       return breach(flood_guard_.onPriorityFrame());

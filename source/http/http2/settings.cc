@@ -20,6 +20,8 @@ Http2Settings Http2Settings::of(const api::Http2ProtocolOptions& options) {
   settings.max_inbound_priority_frames_per_stream = options.max_inbound_priority_frames_per_stream;
   settings.max_inbound_window_update_frames_per_data_frame_sent =
       options.max_inbound_window_update_frames_per_data_frame_sent;
+  settings.max_continuation_frames = options.max_inbound_continuation_frames;
+  settings.max_overhead_bytes = options.max_inbound_overhead_bytes;
   settings.premature_reset_burst = options.premature_reset_burst;
   settings.premature_resets_per_second = options.premature_reset_rate;
   settings.premature_reset_total_stream_count = options.premature_reset_total_stream_count;
@@ -35,6 +37,12 @@ Http2Settings Http2Settings::of(const api::Http2ProtocolOptions& options) {
     settings.connection_idle_interval = keepalive->connection_idle_interval.value_or(std::chrono::milliseconds(0));
   }
   return settings;
+}
+
+size_t Http2Settings::mostContinuationFrames() const {
+  constexpr size_t kMostBytesOfFrame = 16 * 1024;  // SETTINGS_MAX_FRAME_SIZE, which we leave as it is
+  constexpr size_t kDefault = 8;
+  return max_continuation_frames.value_or(std::max(kDefault, max_headers_bytes / kMostBytesOfFrame + 1));
 }
 
 }  // namespace baton::http

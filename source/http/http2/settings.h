@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace baton::http {
 struct Http2Settings {
   // What the options say for either side. Limits of messages and buffers are configured elsewhere.
   static Http2Settings of(const api::Http2ProtocolOptions& options);
+  size_t mostContinuationFrames() const;
 
   // What we announce.
   uint32_t hpack_table_size = 4096;
@@ -42,7 +44,10 @@ struct Http2Settings {
   uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
   uint32_t max_inbound_priority_frames_per_stream = 100;
   uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
-  uint32_t max_continuation_frames = 8;
+  // 8, or as many as a header section of max_headers_bytes fills, when not set.
+  std::optional<uint32_t> max_continuation_frames;
+  // PINGs and the like that are answered and read: an eighth of what is received may exceed the payload by this.
+  uint32_t max_overhead_bytes = 1024 * 1024;
   // Requests that the client resets within `premature_reset_lifetime`, before they were answered: a token bucket, and
   // a share of all streams once there were enough of them to judge by.
   uint32_t premature_reset_burst = 200;
