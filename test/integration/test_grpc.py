@@ -339,9 +339,79 @@ def test_grpc_web_errors_are_headers_when_there_is_no_message(edge):
     assert response.headers["content-type"].startswith("application/grpc-web")
 
 
-def test_grpc_web_text_that_is_not_base64_is_refused(edge):
-    response, _ = web(edge, "Unary", b"!!!!", kind="application/grpc-web-text")
-    assert response.status == 400 or response.headers["grpc-status"] not in (None, "0")
+@pytest.mark.parametrize("text", [b"!!!!", base64.b64encode(message(b"x"))[:-2], b"A=AA", b"===="],
+                         ids=["no base64", "cut off", "padding inside", "only padding"])
+def test_grpc_web_text_that_is_not_base64_is_refused(edge, text):
+    response, _ = web(edge, "Unary", text, kind="application/grpc-web-text")
+    assert (response.status, response.headers["grpc-status"]) == (200, "13")
+
+
+def h1(status, body=b"", **headers):
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+NO_GRPC = {
+    "an error with a text": (h1("503 Service Unavailable", b"try later: 100%\n", content_type="text/plain"),
+                             503, "14", "try later: 100%25%0A"),
+    "an error without a text": (h1("404 Not Found"), 404, "12", None),
+    "a page": (h1("200 OK", b"<p>hello</p>", content_type="text/html"), 200, "2", "<p>hello</p>"),
+    "a page in pieces and with trailers": (
+        b"HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n3\r\nnot\r\n4\r\n you\r\n0\r\nx-t: 1\r\n\r\n", 403, "7", "not you"),
+    "an error that calls itself gRPC": (h1("502 Bad Gateway", b"gone", content_type="application/grpc"), 502, "14", "gone"),
+    "a page that is too long": (h1("500 Internal Server Error", b"x" * 100_000), 500, "2", "x" * 16384),
+}
+
+
+@pytest.mark.parametrize("kind", ["application/grpc-web", "application/grpc-web-text+proto"])
+@pytest.mark.parametrize("case", NO_GRPC)
+def test_an_answer_that_is_no_grpc_becomes_a_grpc_status(baton, tcp_server, case, kind):
+    answer, status, grpc_status, grpc_message = NO_GRPC[case]
+
+    def respond(connection):
+        connection.recv(65536)
+        connection.sendall(answer)
+    process = baton(bootstrap([listener("web", http_filter([route("one")], [GRPC_WEB]))], [cluster("one", tcp_server(respond))]))
+    response, body = web(Edge(process, {}, None), "Unary", base64.b64encode(message(b"x")) if "text" in kind else message(b"x"),
+                         kind=kind)
+    assert (response.status, response.headers["grpc-status"], response.headers["grpc-message"], body) == (
+        status, grpc_status, grpc_message, b"")
+    assert response.headers["content-type"] == ("application/grpc-web-text+proto" if "text" in kind else "application/grpc-web+proto")
+    assert response.headers["content-length"] == "0"
+
+
+def test_a_server_that_speaks_grpc_web_itself_is_left_alone(baton, tcp_server):
+    frame = message(b"x") + b"\x80" + (15).to_bytes(4, "big") + b"grpc-status:0\r\n"
+
+    def respond(connection):
+        connection.recv(65536)
+        connection.sendall(h1("200 OK", frame, content_type="application/grpc-web+proto"))
+    process = baton(bootstrap([listener("web", http_filter([route("one")], [GRPC_WEB]))], [cluster("one", tcp_server(respond))]))
+    response, body = web(Edge(process, {}, None), "Unary", message(b"x"))
+    assert (response.status, response.headers["grpc-status"], body) == (200, None, frame)
+
+
+def test_grpc_web_from_another_site_is_allowed_by_cors_also_when_it_fails(baton, grpc_servers):
+    cors = {"name": "envoy.filters.http.cors", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors"}}
+    policy = {"envoy.filters.http.cors": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": "https://app.test"}], "allow_methods": "POST",
+        "allow_headers": "content-type,x-grpc-web", "expose_headers": "grpc-status,grpc-message"}}
+    process = baton(bootstrap([listener("web", http_filter(
+        [{**route("empty", headers={"case": "empty"}), "typed_per_filter_config": policy},
+         {**route("echo"), "typed_per_filter_config": policy}], [cors, GRPC_WEB]))],
+        [cluster("echo", grpc_servers["plain"].port, typed_extension_protocol_options=H2), cluster("empty")]))
+    edge = Edge(process, {}, None)
+    asked = request(process.port("web"), "/baton.test.Echo/Unary", "OPTIONS", headers={
+        "origin": "https://app.test", "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,x-grpc-web"})
+    assert (asked.status, asked.headers["access-control-allow-headers"]) == (200, "content-type,x-grpc-web")
+    for case, status in (("none", None), ("empty", "14")):
+        response, _ = web(edge, "Unary", message(b"hello"), origin="https://app.test", case=case)
+        assert response.headers["grpc-status"] == status
+        assert response.headers["access-control-allow-origin"] == "https://app.test"
+        assert response.headers["access-control-expose-headers"] == "grpc-status,grpc-message"
 
 
 def test_a_grpc_client_passes_the_web_filter_as_it_is(edge):

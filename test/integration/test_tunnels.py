@@ -2,6 +2,7 @@
 import os
 import socket
 import struct
+import threading
 
 import pytest
 
@@ -71,7 +72,7 @@ class Http2Tunnel:
                 block, more = block[1:], block[1] & 0x80
             block = block[1:]
         self.head = block
-        self.status = STATIC_STATUSES.get(block[0]) or int(block[2:5])
+        self.status = STATIC_STATUSES.get(block[0]) or (502 if block[1:4] == b"\x82l\x02" else int(block[2:5]))  # Huffman
         self.ended = bool(flags & END_STREAM)
 
     def send(self, data):
@@ -371,3 +372,243 @@ def test_a_malformed_connect_ends_its_stream(baton, allowed, request_fields):
 def test_connect_needs_a_name_and_a_port(terminator, line):
     answer = raw(terminator.port("web"), f"{line}\r\nhost: target:80\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+# --- Servers and clients that do the unexpected ---
+
+class Recorder:
+    """A server whose first answer is given; what comes afterwards is kept, until the end or a reset."""
+
+    def __init__(self, tcp_server, answer, then=lambda connection: None, wait_for_head=True):
+        self.answer, self.then, self.wait_for_head = answer, then, wait_for_head
+        self.received, self.over, self.released = bytearray(), threading.Event(), threading.Event()
+        self.port = tcp_server(self.serve)
+
+    def serve(self, connection):
+        try:
+            while self.wait_for_head and b"\r\n\r\n" not in self.received:
+                self.received += connection.recv(65536)
+            connection.sendall(self.answer)
+            self.then(connection)
+            while part := connection.recv(65536):
+                self.received += part
+        except OSError:
+            pass
+        self.over.set()
+
+
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n"
+
+
+def in_front_of(baton, server, route=None, name="baton", **manager):
+    return baton(bootstrap([listener("web", http_filter(
+        [{"match": {"connect_matcher": {}}, "route": {"cluster": "one", **(route or {}), "upgrade_configs": [
+            {"upgrade_type": "CONNECT", "connect_config": {}}]}},
+         {"match": {"prefix": "/"}, "route": {"cluster": "one", **(route or {})}}],
+        upgrade_configs=[{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
+        http2_protocol_options={"allow_connect": True}, **manager))], [cluster("one", server.port)]), name=name)
+
+
+@both
+def test_what_a_server_says_together_with_its_switch_is_passed_on(baton, tcp_server, client):
+    process = in_front_of(baton, Recorder(tcp_server, SWITCHED + b"welcome"))
+    one = CLIENTS[client](process.port("web"), "websocket")
+    assert one.receive(7) == b"welcome"
+    one.close()
+
+
+@both
+@pytest.mark.parametrize("protocol", ["websocket", "connect"])
+def test_a_server_may_end_its_half_and_still_listen(baton, tcp_server, client, protocol):
+    server = Recorder(tcp_server, SWITCHED + b"bye" if protocol == "websocket" else b"bye",
+                      lambda connection: connection.shutdown(socket.SHUT_WR), wait_for_head=protocol == "websocket")
+    process = in_front_of(baton, server)
+    one = CLIENTS[client](process.port("web"), protocol)
+    assert one.receive() == b"bye"
+    one.send(b"z" * 20_000 + b"last")
+    one.end()
+    assert server.over.wait(DEADLINE)
+    assert server.received.endswith(b"z" * 20_000 + b"last")
+    one.close()
+    wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "connect"])
+def test_a_server_that_ended_first_gets_all_that_it_is_slow_to_read(baton, tcp_server, protocol):
+    def end_then_wait(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.shutdown(socket.SHUT_WR)
+        server.released.wait(DEADLINE)
+    server = Recorder(tcp_server, SWITCHED + b"bye" if protocol == "websocket" else b"bye", end_then_wait,
+                      wait_for_head=protocol == "websocket")
+    process = in_front_of(baton, server)
+    one = CLIENTS["HTTP/1.1"](process.port("web"), protocol)
+    assert one.receive() == b"bye"
+    sent = 20_000_000  # More than kernels take for it.
+
+    def send():
+        one.send(b"z" * sent)
+        one.end()
+    sender = threading.Thread(target=send)
+    sender.start()
+    wait_for(lambda: process.stat("http.test.downstream_flow_control_paused_reading_total") > 0, "the server to be full")
+    server.released.set()
+    sender.join()
+    assert server.over.wait(DEADLINE)
+    assert server.received.count(b"z") == sent
+    one.close()
+    wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
+
+
+@both
+@pytest.mark.parametrize("protocol", ["websocket", "connect"])
+def test_a_server_that_resets_ends_the_tunnel(baton, tcp_server, client, protocol):
+    server = Recorder(tcp_server, SWITCHED + b"x" if protocol == "websocket" else b"x", wait_for_head=protocol == "websocket")
+
+    def reset(connection):
+        server.released.wait(DEADLINE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    server.then = reset
+    process = in_front_of(baton, server)
+    one = CLIENTS[client](process.port("web"), protocol)
+    assert one.receive(1) == b"x"
+    server.released.set()
+    if client == "HTTP/2":
+        assert one.client.until(RST_STREAM)[2] == 1
+        one.client.is_alive()
+    else:
+        try:
+            assert one.receive() == b""
+        except ConnectionResetError:
+            pass
+    wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
+    one.close()
+
+
+@both
+def test_a_switch_that_does_not_say_to_what_or_that_nobody_asked_for_is_a_bad_answer(baton, tcp_server, client):
+    process = in_front_of(baton, Recorder(tcp_server, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"))
+    one = CLIENTS[client](process.port("web"), "websocket")
+    assert one.status == 502
+    one.close()
+    one = CLIENTS[client](process.port("web"), "", method="POST")
+    assert one.status == 502
+    one.close()
+
+
+def test_bytes_that_come_before_the_tunnel_is_open_are_not_lost(baton, tcp_server):
+    """With the request itself, by either protocol."""
+    process = in_front_of(baton, Recorder(tcp_server, SWITCHED, lambda connection: connection.sendall(connection.recv(5))))
+    one = socket.create_connection(("127.0.0.1", process.port("web")), timeout=DEADLINE)
+    one.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nearly")
+    answer = b""
+    while not answer.endswith(b"early"):
+        part = one.recv(65536)
+        assert part, answer
+        answer += part
+    one.close()
+    process = in_front_of(baton, Recorder(tcp_server, SWITCHED, lambda connection: connection.sendall(connection.recv(5))), name="2")
+    client = Client(process.port("web"), False)
+    block = b"".join(literal(*field) for field in EXTENDED.items())
+    client.send(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, 0, 1, b"early"))
+    assert client.until(DATA, lambda flags, stream, payload: payload)[3] == b"early"
+    client.socket.close()
+
+
+@both
+def test_connect_to_an_ipv6_address(baton, tcp_server, client):
+    server = Recorder(tcp_server, b"hello", wait_for_head=False)
+    process = in_front_of(baton, server)
+    if client == "HTTP/1.1":
+        with socket.create_connection(("127.0.0.1", process.port("web")), timeout=DEADLINE) as one:
+            one.sendall(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\nhost: [2001:db8::1]:443\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"\r\n\r\nhello"):
+                part = one.recv(65536)
+                assert part, answer
+                answer += part
+            assert answer.startswith(b"HTTP/1.1 200 ")
+        return
+    one = Client(process.port("web"), False)
+    one.send(frame(HEADERS, END_HEADERS, 1, literal(b":method", b"CONNECT") + literal(b":authority", b"[2001:db8::1]:443")))
+    assert one.until(HEADERS)[3][:1] == b"\x88"
+    assert one.until(DATA)[3] == b"hello"
+    one.socket.close()
+
+
+@both
+@pytest.mark.parametrize("protocol", ["websocket", "connect"])
+def test_a_tunnel_outlives_the_timeout_of_its_route(baton, tcp_server, client, protocol):
+    def echo_or_hang(connection):
+        data = connection.recv(65536)
+        if data.startswith(b"GET /hang"):
+            data = None
+        elif data.startswith(b"GET"):
+            data = SWITCHED
+        while data != b"":
+            if data:
+                connection.sendall(data)
+            data = connection.recv(65536)
+    process = baton(bootstrap([listener("web", http_filter(
+        [{"match": {"connect_matcher": {}}, "route": {"cluster": "one", "timeout": "0.3s", "upgrade_configs": [
+            {"upgrade_type": "CONNECT", "connect_config": {}}]}},
+         {"match": {"prefix": "/"}, "route": {"cluster": "one", "timeout": "0.3s"}}],
+        upgrade_configs=[{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
+        http2_protocol_options={"allow_connect": True}))], [cluster("one", tcp_server(echo_or_hang))]))
+    one = CLIENTS[client](process.port("web"), protocol)
+    one.send(b"before")
+    assert one.receive(6) == b"before"
+    assert raw(process.port("web"), b"GET /hang HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").startswith(b"HTTP/1.1 504 ")
+    one.send(b"after")
+    assert one.receive(5) == b"after"
+    one.end()
+    assert one.receive() == b""
+    one.close()
+
+
+@both
+@pytest.mark.parametrize("protocol", ["websocket", "connect"])
+@pytest.mark.parametrize("half", [False, True], ids=["open", "half closed"])
+def test_a_tunnel_in_which_nothing_is_said_ends(baton, tcp_server, client, protocol, half):
+    server = Recorder(tcp_server, SWITCHED if protocol == "websocket" else b"", wait_for_head=protocol == "websocket")
+    if half:
+        server.then = lambda connection: connection.shutdown(socket.SHUT_WR)
+    process = in_front_of(baton, server, {"idle_timeout": "0.5s"})
+    one = CLIENTS[client](process.port("web"), protocol)
+    assert one.status == opened(client, protocol)
+    assert server.over.wait(DEADLINE)
+    wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
+    assert process.stat("http.test.downstream_rq_idle_timeout") == 1
+    one.close()
+
+
+@both
+def test_a_server_of_http2_that_offers_no_extended_connect_gets_none(baton, client):
+    plain = baton(bootstrap([listener("web", http_filter([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]))]),
+                  "--concurrency", "1", name="plain")
+    process = baton(bootstrap([listener("web", http_filter(
+        [{"match": {"prefix": "/"}, "route": {"cluster": "one"}}], upgrade_configs=[{"upgrade_type": "websocket"}],
+        http2_protocol_options={"allow_connect": True}))],
+        [cluster("one", plain.port("web"), typed_extension_protocol_options={
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                **H2["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"],
+                "explicit_http_config": {"http2_protocol_options": {"allow_connect": True}}}})]))
+    one = CLIENTS[client](process.port("web"), "websocket")
+    assert one.status in (502, 503)
+    one.close()
+
+
+def test_what_follows_a_refused_switch_is_a_request_of_its_own(baton, tcp_server):
+    refusal = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno"
+
+    def refuse_all(connection):
+        while b"/second" not in server.received:
+            server.received += connection.recv(65536)
+        connection.sendall(refusal)
+    server = Recorder(tcp_server, refusal, refuse_all)
+    process = in_front_of(baton, server)
+    answer = raw(process.port("web"), b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+                                      b"GET /second HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 404 ") == 2
+    assert server.received.count(b"x-request-id: ") == 2, "not the bytes of a tunnel"

@@ -308,7 +308,7 @@ void ActiveStream::onData(std::string_view bytes, bool end_of_stream) {
   if (response_ended_) {
     // The client's half of a tunnel goes on after ours.
     if (tunnel_ && router_.tunnelling()) router_.requestData(bytes, end_of_stream);
-    if (end_of_stream) finish();
+    if (end_of_stream && !router_.flushing()) finish();
     return;
   }
   if (local_reply_) return;
@@ -350,7 +350,9 @@ void ActiveStream::onTrailers(HeaderMap&& trailers) {
   touch();
   requestReceived();
   if (response_ended_ || local_reply_) {
-    if (response_ended_) finish();
+    if (!response_ended_) return;
+    if (tunnel_ && router_.tunnelling()) router_.requestData({}, true);
+    if (!router_.flushing()) finish();
     return;
   }
   held_trailers_ = std::move(trailers);
@@ -416,7 +418,7 @@ void ActiveStream::pauseRequest() {
 void ActiveStream::resumeRequest() {
   if (over_ || request_pauses_ == 0 || --request_pauses_ > 0) return;
   config_.stats.downstream_flow_control_resumed_reading_total.add();
-  if (!response_ended_) sender_.resumeReading();
+  if (!response_ended_ || tunnel_) sender_.resumeReading();
 }
 
 // --- Time ---

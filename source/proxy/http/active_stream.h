@@ -62,12 +62,14 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   void setCollectLimit(size_t bytes) override { collect_limit_ = bytes; }
   void addRequestData(std::string_view bytes) override;
   void addResponseData(std::string_view bytes) override;
+  void collectResponse(size_t most) override { collected_response_.emplace(CollectedResponse{response_filter_, most}); }
 
   // RouterStream.
   void sendInformational(http::HeaderMap&& headers) override;
   void sendResponseHeaders(http::HeaderMap&& headers, bool end_of_stream) override;
   void sendResponseData(std::string_view bytes, bool end_of_stream) override;
   void sendResponseTrailers(http::HeaderMap&& trailers) override;
+  void tunnelFlushed() override { finish(); }
   void abortResponse(LocalReplyReason reason, std::string_view details) override;
   void pauseRequest() override;
   void resumeRequest() override;
@@ -99,6 +101,8 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   // Runs a piece through response filters, from the one before `below` down to the first, and to the client.
   void writeData(size_t below, std::string_view bytes, bool end_of_stream);
   void writeHeaders(bool end_of_stream, bool from_upstream);
+  void passResponseHeaders(size_t below, bool end_of_stream, bool from_upstream);
+  void responseCollected();
 
   void noteWireBytes(uint64_t more_headers, uint64_t more);
   void responseEnded();
@@ -140,6 +144,14 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   size_t collect_limit_;
   bool held_paused_ = false;  // because held_body_ is full
   bool held_end_ = false;     // the request ends after held_body_
+  // What a filter collects of a response.
+  struct CollectedResponse {
+    size_t at = 0;
+    size_t most = 0;
+    bool from_upstream = false;
+    std::string body;
+  };
+  std::optional<CollectedResponse> collected_response_;
   // The filters that are being run, for data that they add.
   size_t request_filter_ = 0;
   size_t response_filter_ = 0;

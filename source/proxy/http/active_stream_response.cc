@@ -88,9 +88,17 @@ void ActiveStream::sendResponseHeaders(HeaderMap&& headers, bool end_of_stream) 
 void ActiveStream::writeHeaders(bool end_of_stream, bool from_upstream) {
   touch();
   response_started_ = true;
-  for (size_t i = filters_.size(); i > 0 && !over_; --i) {
+  passResponseHeaders(filters_.size(), end_of_stream, from_upstream);
+}
+
+void ActiveStream::passResponseHeaders(size_t below, bool end_of_stream, bool from_upstream) {
+  for (size_t i = below; i > 0 && !over_; --i) {
     response_filter_ = i - 1;
     filters_[i - 1].filter->responseHeaders(response_headers_, end_of_stream);
+    if (collected_response_) {
+      collected_response_->from_upstream = from_upstream;
+      return;
+    }
   }
   if (over_) return;
   finishResponseHeaders(response_headers_, config_, info_, from_upstream, worker_.dates.now());
@@ -118,6 +126,12 @@ void ActiveStream::writeData(size_t below, std::string_view bytes, bool end_of_s
   BodyPiece piece{.bytes = bytes, .end_of_stream = end_of_stream};
   for (size_t i = below; i > 0; --i) {
     response_filter_ = i - 1;
+    if (collected_response_ && collected_response_->at == i - 1) {
+      std::string& body = collected_response_->body;
+      body.append(piece.bytes.substr(0, collected_response_->most - body.size()));
+      if (end_of_stream) responseCollected();
+      return;
+    }
     filters_[i - 1].filter->responseData(piece);
     if (over_) return;
   }
@@ -126,6 +140,15 @@ void ActiveStream::writeData(size_t below, std::string_view bytes, bool end_of_s
   if (end_of_stream) noteWireBytes(0, piece.bytes.size());
   sender_.sendData(piece.bytes, end_of_stream);
   if (end_of_stream && !over_) responseEnded();
+}
+
+void ActiveStream::responseCollected() {
+  CollectedResponse collected = std::move(*collected_response_);
+  collected_response_.reset();
+  filters_[collected.at].filter->responseComplete(response_headers_, collected.body);
+  if (over_) return;
+  passResponseHeaders(collected.at, collected.body.empty(), collected.from_upstream);
+  if (!collected.body.empty() && !over_) writeData(collected.at, collected.body, true);
 }
 
 void ActiveStream::addResponseData(std::string_view bytes) {
@@ -138,6 +161,7 @@ void ActiveStream::sendResponseTrailers(HeaderMap&& trailers) {
   response_trailers_ = std::move(trailers);
   for (size_t i = filters_.size(); i > 0; --i) {
     response_filter_ = i - 1;
+    if (collected_response_ && collected_response_->at == i - 1) return responseCollected();
     filters_[i - 1].filter->responseTrailers(*response_trailers_);
     if (over_) return;
   }
@@ -160,7 +184,10 @@ void ActiveStream::noteWireBytes(uint64_t more_headers, uint64_t more) {
 void ActiveStream::responseEnded() {
   response_ended_ = true;
   info_.last_downstream_tx = worker_.loop.now();
-  if (request_complete_) return finish();
+  if (request_complete_) {
+    if (!router_.flushing()) finish();
+    return;
+  }
   // The client may go on sending in a tunnel; elsewhere nobody listens any more.
   if (tunnel_) return;
   config_.stats.downstream_rq_response_before_rq_complete.add();

@@ -71,6 +71,9 @@ class FilterStream {
   // Body bytes of a filter's own, in front of what it was just given (or of the trailers).
   virtual void addRequestData(std::string_view bytes) = 0;
   virtual void addResponseData(std::string_view bytes) = 0;
+  // From responseHeaders() of a response with a body: nothing of it passes before all of it is here and the filter is
+  // asked again by responseComplete(). What is longer than `most` is cut off, and trailers are dropped.
+  virtual void collectResponse(size_t most) = 0;
 
  protected:
   ~FilterStream() = default;
@@ -106,6 +109,8 @@ class HttpFilter {
   virtual void responseHeaders(http::HeaderMap& headers, bool end_of_stream) { (void)headers, (void)end_of_stream; }
   virtual void responseData(BodyPiece& piece) { (void)piece; }
   virtual void responseTrailers(http::HeaderMap& trailers) { (void)trailers; }
+  // After collectResponse(). `body` is what goes on.
+  virtual void responseComplete(http::HeaderMap& headers, std::string& body) { (void)headers, (void)body; }
 
   // The stream is over; it must not be used any more. Always called, once.
   virtual void streamEnded() {}

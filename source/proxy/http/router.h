@@ -37,6 +37,8 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
 
   // A tunnel: 101, or 2xx to CONNECT, has been sent to the client.
   bool tunnelling() const { return tunnel_; }
+  // Both directions have ended, but the upstream has yet to take the last bytes: RouterStream::tunnelFlushed() follows.
+  bool flushing() const { return attempt_ != nullptr && attempt_->flushing(); }
 
  private:
   enum class State {
@@ -55,6 +57,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   void onUpstreamData(std::string_view bytes, bool end_of_stream) override;
   void onUpstreamTrailers(http::HeaderMap&& trailers) override;
   void onUpstreamReset(http::StreamReset reason, std::string_view details) override;
+  void onUpstreamFlushed() override;
   void onUpstreamAboveHighWatermark() override;
   void onUpstreamBelowLowWatermark() override;
 

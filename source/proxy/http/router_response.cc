@@ -210,7 +210,12 @@ void Router::upstreamDone() {
     response_over_ = true;
     return;
   }
+  if (!flushing()) streamEnded();
+}
+
+void Router::onUpstreamFlushed() {
   streamEnded();
+  stream_.tunnelFlushed();
 }
 
 // Before the last piece of a response goes on, for that ends the stream and with it what is known of the request.

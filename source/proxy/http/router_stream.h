@@ -14,6 +14,8 @@ class RouterStream : public FilterStream {
   virtual void sendResponseHeaders(http::HeaderMap&& headers, bool end_of_stream) = 0;
   virtual void sendResponseData(std::string_view bytes, bool end_of_stream) = 0;
   virtual void sendResponseTrailers(http::HeaderMap&& trailers) = 0;
+  // Both directions of a tunnel have ended and the upstream has taken everything.
+  virtual void tunnelFlushed() = 0;
   // The response can't be completed. The client is told as the protocol can.
   virtual void abortResponse(LocalReplyReason reason, std::string_view details = {}) = 0;
 

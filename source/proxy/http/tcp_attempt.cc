@@ -51,6 +51,7 @@ void TcpAttempt::sendData(std::string_view bytes, bool end_of_stream) {
   if (state_ != State::kActive) return;
   if (!bytes.empty()) connection_->write(bytes);
   if (!end_of_stream || state_ != State::kActive) return;
+  request_ended_ = true;
   info_.last_upstream_tx = connection_->loop().now();
   connection_->endWrite();
 }
@@ -88,10 +89,13 @@ void TcpAttempt::onBelowLowWatermark() {
 void TcpAttempt::onClosed(network::CloseReason reason) {
   if (state_ != State::kActive) return;
   state_ = State::kOver;
-  const bool orderly = reason == network::CloseReason::kRemote && response_ended_;
+  const bool orderly = reason == network::CloseReason::kRemote && request_ended_ && response_ended_;
   letConnectionGo();
-  // Both directions had ended: everything has been said.
-  if (!orderly) owner_.onUpstreamReset(http::StreamReset::kConnectionTerminated, "tunnel_upstream_closed");
+  if (orderly) {
+    owner_.onUpstreamFlushed();
+  } else {
+    owner_.onUpstreamReset(http::StreamReset::kConnectionTerminated, "tunnel_upstream_closed");
+  }
 }
 
 void TcpAttempt::reset() {

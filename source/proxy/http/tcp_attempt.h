@@ -24,6 +24,7 @@ class TcpAttempt final : public UpstreamAttempt,
   void pauseResponse() override;
   void resumeResponse() override;
   void reset() override;
+  bool flushing() const override { return state_ == State::kActive && request_ended_ && response_ended_; }
 
  private:
   enum class State { kIdle, kWaiting, kActive, kOver };
@@ -46,6 +47,7 @@ class TcpAttempt final : public UpstreamAttempt,
   State state_ = State::kIdle;
   upstream::PendingConnection* pending_ = nullptr;
   std::unique_ptr<network::Connection> connection_;
+  bool request_ended_ = false;
   bool response_ended_ = false;
 };
 

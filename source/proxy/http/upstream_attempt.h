@@ -24,6 +24,8 @@ class AttemptOwner {
   virtual void onUpstreamData(std::string_view bytes, bool end_of_stream) = 0;
   virtual void onUpstreamTrailers(http::HeaderMap&& trailers) = 0;
   virtual void onUpstreamReset(http::StreamReset reason, std::string_view details) = 0;
+  // Both directions ended, and what flushing() meant has gone: the attempt is over.
+  virtual void onUpstreamFlushed() = 0;
   virtual void onUpstreamAboveHighWatermark() = 0;
   virtual void onUpstreamBelowLowWatermark() = 0;
 
@@ -44,6 +46,9 @@ class UpstreamAttempt {
   virtual void resumeResponse() = 0;
   // Ends it, at any time; nothing is told afterwards.
   virtual void reset() = 0;
+
+  // Both directions have ended, but the upstream has yet to take the last bytes of the request.
+  virtual bool flushing() const { return false; }
 
   bool ready() const { return ready_; }
   // The connection had carried a request before, so its server may have been about to close it.

@@ -1,5 +1,6 @@
 // gRPC-Web: lets browsers speak gRPC (PROTOCOL-WEB.md of gRPC). Towards upstream a request is plain gRPC; on the way
-// back trailers become the last frame of the body, and all of it base64 for clients that asked for text.
+// back trailers become the last frame of the body, and all of it base64 for clients that asked for text. An answer that
+// is no gRPC becomes a status of gRPC.
 #include "source/base/strings.h"
 #include "source/http/grpc.h"
 #include "source/proxy/http/filters/registry.h"
@@ -14,6 +15,7 @@ using http::HeaderName;
 constexpr std::string_view kGrpc = "application/grpc";
 constexpr std::string_view kWeb = "application/grpc-web";
 constexpr std::string_view kWebText = "application/grpc-web-text";
+constexpr size_t kMostBytesOfMessage = 16 * 1024;  // of a body that becomes a grpc-message
 constexpr char kTrailerFrame = static_cast<char>(0x80);
 
 class GrpcWebFilter final : public HttpFilter {
@@ -29,7 +31,9 @@ class GrpcWebFilter final : public HttpFilter {
     headers.set(HeaderName::kContentType, std::string(kGrpc) + suffixOf(type));
     headers.remove(HeaderName::kContentLength);
     headers.set(HeaderName::kTe, "trailers");
-    headers.set(HeaderName::kGrpcAcceptEncoding, "identity,deflate,gzip");
+    if (!headers.has(HeaderName::kGrpcAcceptEncoding)) {
+      headers.set(HeaderName::kGrpcAcceptEncoding, "identity,deflate,gzip");
+    }
     return Verdict::kContinue;
   }
 
@@ -37,11 +41,12 @@ class GrpcWebFilter final : public HttpFilter {
     if (!active_ || !text_request_) return;
     encoded_.append(piece.bytes);
     // Every four characters are three bytes; a group may be padded, and then another text follows.
-    const size_t usable = piece.end_of_stream ? encoded_.size() : encoded_.size() / 4 * 4;
+    const size_t usable = encoded_.size() / 4 * 4;
+    if (piece.end_of_stream && usable != encoded_.size()) return refuse();
     std::string decoded;
     for (size_t at = 0; at < usable; at += 4) {
-      const auto bytes = base::base64Decode(std::string_view(encoded_).substr(at, std::min<size_t>(4, usable - at)));
-      if (!bytes) return stream_.sendLocalReply({.reason = LocalReplyReason::kGrpcWebBadBase64});
+      const auto bytes = base::base64Decode(std::string_view(encoded_).substr(at, 4));
+      if (!bytes) return refuse();
       decoded += *bytes;
     }
     encoded_.erase(0, usable);
@@ -51,12 +56,22 @@ class GrpcWebFilter final : public HttpFilter {
   void responseHeaders(HeaderMap& headers, bool end_of_stream) override {
     if (!active_) return;
     const std::string type(headers.get(HeaderName::kContentType));
-    transform_ = !end_of_stream && http::isGrpcContentType(type);
-    if (!http::isGrpcContentType(type)) return;
-    const std::string suffix = suffixOf(type);
+    const bool calls = headers.status() == 200 && (http::isGrpcContentType(type) || http::isGrpcWebContentType(type));
+    transform_ = !end_of_stream && calls;
+    const std::string suffix = calls ? suffixOf(type) : "";
     headers.set(HeaderName::kContentType,
                 std::string(text_response_ ? kWebText : kWeb) + (suffix.empty() ? "+proto" : suffix));
     headers.remove(HeaderName::kContentLength);
+    if (calls || headers.has(HeaderName::kGrpcStatus)) return;
+    // A server, or a proxy in front of it, that speaks no gRPC. A client finds what it said in a status of gRPC.
+    if (end_of_stream) return setStatus(headers);
+    stream_.collectResponse(kMostBytesOfMessage);
+  }
+
+  void responseComplete(HeaderMap& headers, std::string& body) override {
+    setStatus(headers);
+    if (!body.empty()) headers.set(HeaderName::kGrpcMessage, http::encodeGrpcMessage(body));
+    body.clear();
   }
 
   void responseData(BodyPiece& piece) override {
@@ -78,6 +93,11 @@ class GrpcWebFilter final : public HttpFilter {
   }
 
  private:
+  void refuse() { stream_.sendLocalReply({.reason = LocalReplyReason::kGrpcWebBadBase64}); }
+  static void setStatus(HeaderMap& headers) {
+    headers.set(HeaderName::kGrpcStatus, static_cast<uint64_t>(http::httpToGrpcStatus(headers.status())));
+    headers.set(HeaderName::kContentLength, "0");
+  }
   // "+proto" of "application/grpc-web+proto".
   static std::string suffixOf(std::string_view type) {
     const size_t plus = type.find('+');
