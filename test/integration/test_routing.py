@@ -2,7 +2,8 @@
 
 import pytest
 
-from conftest import Baton, Echo, ThreadingServer, bootstrap, cluster, http_filter, listener, request, wait_for
+from conftest import (Baton, Echo, ThreadingServer, bootstrap, cluster, forward_all, http_filter, listener, request,
+                      wait_for)
 
 NAMES = ("one", "two", "three")
 
@@ -285,3 +286,60 @@ def test_a_mirror_gets_a_copy_and_its_answer_goes_nowhere(routing):
     assert copy["path"] == "/copied" and dict(copy["headers"])["host"] == "mirror.test-shadow"
     assert routing.get("mirror-none.test", "/not").json()["server"] == "one"
     assert "/not" not in [seen["path"] for seen in routing.servers["two"].requests]
+
+
+TRUSTED = {"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "3", "x-envoy-upstream-rq-timeout-ms": "77",
+           "x-envoy-upstream-rq-per-try-timeout-ms": "55", "x-envoy-expected-rq-timeout-ms": "66",
+           "x-envoy-upstream-alt-stat-name": "other", "x-envoy-internal": "true", "x-envoy-force-trace": "1",
+           "x-envoy-retriable-status-codes": "404", "x-envoy-upstream-rq-timeout-alt-response": "true",
+           "x-envoy-hedge-on-per-try-timeout": "true", "x-envoy-original-url": "http://other.test/",
+           "x-envoy-ip-tags": "a", "x-envoy-external-address": "192.0.2.1"}
+
+
+@pytest.mark.parametrize("internal", [True, False])
+def test_what_only_our_own_may_ask_for_is_taken_from_nobody_else(baton, upstream, internal):
+    server = upstream()
+    ours = {"cidr_ranges": [{"address_prefix": "127.0.0.0" if internal else "192.0.2.0", "prefix_len": 8}]}
+    manager = http_filter(forward_all("web"), internal_address_config=ours, use_remote_address=True)
+    process = baton(bootstrap([listener("web", manager)], [cluster("web", server.server_address[1])]))
+    seen = dict(request(process.port("web"), headers=TRUSTED).json()["headers"])
+    assert seen.get("x-envoy-internal") == ("true" if internal else None)
+    # What a try may take: as asked, or as the route says.
+    assert seen["x-envoy-expected-rq-timeout-ms"] == ("55" if internal else "15000")
+    if not internal:
+        assert seen["x-envoy-external-address"] == "127.0.0.1"
+        kept = {name for name in TRUSTED if name in seen}
+        assert kept == {"x-envoy-expected-rq-timeout-ms", "x-envoy-external-address"}
+
+
+def test_a_thousand_hosts_are_told_apart(baton):
+    manager = http_filter([])
+    manager["typed_config"]["route_config"]["virtual_hosts"] = [
+        {"name": f"host-{i}", "domains": [f"host-{i}.test", f"*.wild-{i}.test", f"prefix-{i}.*"],
+         "routes": [{"match": {"prefix": "/"}, "direct_response": {
+             "status": 200, "body": {"inline_string": str(i)}}}]} for i in range(1000)]
+    process = baton(bootstrap([listener("web", manager)]))
+    for i in (0, 1, 10, 99, 500, 999):
+        for host in (f"host-{i}.test", f"HOST-{i}.Test", f"a.wild-{i}.test", f"a.b.wild-{i}.test", f"prefix-{i}.net"):
+            assert request(process.port("web"), headers={"host": host}).body == str(i).encode(), host
+    for host in ("host-1000.test", "wild-5.test", "prefix-5", "host-5.test.", "x"):
+        assert request(process.port("web"), headers={"host": host}).status == 404, host
+
+
+def test_mirrors_have_their_share_and_the_host_they_are_told(baton, upstream):
+    server, copy = upstream(), upstream()
+    half = {"cluster": "copy", "runtime_fraction": {"default_value": {"numerator": 50}}}
+    routes = [{"match": {"path": "/half"}, "route": {"cluster": "web", "request_mirror_policies": [half]}},
+              {"match": {"prefix": "/"}, "route": {"cluster": "web", "request_mirror_policies": [
+                  {"cluster": "copy"}, {"cluster": "copy", "disable_shadow_host_suffix_append": True}]}}]
+    process = baton(bootstrap([listener("web", http_filter(routes))],
+                              [cluster("web", server.server_address[1]), cluster("copy", copy.server_address[1])]))
+    body = b"b" * 20000
+    assert request(process.port("web"), "/both", method="POST", body=body, headers={"host": "a.test:81"}).status == 200
+    wait_for(lambda: len(copy.requests) == 2, "both copies")
+    assert {dict(seen["headers"])["host"] for seen in copy.requests} == {"a.test-shadow:81", "a.test:81"}
+    assert [seen["body_bytes"] for seen in copy.requests] == [20000, 20000]
+    for _ in range(200):
+        request(process.port("web"), "/half")
+    wait_for(lambda: process.stat("cluster.copy.upstream_rq_active") == 0, "the copies to end")
+    assert 50 < len(copy.requests) - 2 < 150

@@ -570,3 +570,51 @@ def test_keepalive_is_set_on_connections(baton, scripted):
     output = subprocess.run(["ss", "-tno", f"dport = {server.port}"], capture_output=True, text=True, timeout=DEADLINE)
     with_keepalive = [line for line in output.stdout.splitlines() if "keepalive" in line]
     assert with_keepalive, output.stdout
+
+
+@pytest.mark.parametrize("head,kept", [
+    (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n", False),
+    (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n", True),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n", False),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: x-y, CLOSE\r\n", False),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n", True)])
+def test_a_connection_is_used_again_only_when_the_server_means_to_keep_it(baton, scripted, head, kept):
+    server = scripted()
+    server.script["/"] = [head + b"\r\nok"]
+    process = baton(config(cluster("web", server.port)))
+    for _ in range(3):
+        answer = request(process.port("web"))
+        assert (answer.status, answer.body) == (200, b"ok")
+        assert "connection" not in answer.headers
+    assert server.connections == (1 if kept else 3)
+
+
+def test_an_early_answer_ends_both_connections_and_the_next_request_gets_new_ones(baton, tcp_server):
+    released = threading.Event()
+
+    def early(connection):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(1)
+        if head.startswith(b"GET"):
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        else:
+            connection.sendall(b"HTTP/1.1 413 X\r\ncontent-length: 2\r\n\r\nno")
+        released.wait(60)
+
+    process = baton(config(cluster("web", tcp_server(early))))
+    try:
+        with socket.create_connection(("127.0.0.1", process.port("web"))) as client:
+            # The rest of the body never comes: what is left of this request must not be taken for the next one.
+            client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nGET /hidden HTTP/1.1\r\n\r\n")
+            answer = b""
+            while part := client.recv(65536):
+                answer += part
+        assert answer.startswith(b"HTTP/1.1 413 ") and answer.endswith(b"\r\n\r\nno")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert request(process.port("web")).body == b"ok"
+        stats = process.stats()
+        assert stats["cluster.web.upstream_cx_total"] == 2
+        assert stats["http.test.downstream_rq_response_before_rq_complete"] == 1
+    finally:
+        released.set()
