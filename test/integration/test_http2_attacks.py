@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from conftest import bootstrap, cluster, forward_all, http_filter, listener, wait_for
-from http2_client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, RST_STREAM,
-                          Client, fields, frame, get, post, priority, settings, window)
+from conftest import DEADLINE, bootstrap, cluster, forward_all, http_filter, listener, wait_for
+from http2_client import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE,
+                          RST_STREAM, SETTINGS, Client, fields, frame, get, post, priority, settings, window)
 
 CALM = 11
 MANY = 1_000_000
@@ -279,3 +279,96 @@ def test_nothing_is_smuggled_into_http1(baton, tcp_server, case):
     if found and found[0] == HEADERS:
         assert b"\x03400" in found[3] or b"400" in found[3], found
     assert received == []
+
+
+# --- The other side: a server that attacks ---
+
+ANSWER = frame(HEADERS, END_HEADERS, 1, b"\x88")
+INTERIM = frame(HEADERS, END_HEADERS, 1, b"\x08\x03103")
+# name: (bytes after the request, counter below cluster.one.http2., the options that raise its limit)
+FROM_THE_SERVER = {
+    "empty DATA": (ANSWER + frame(DATA, 0, 1) * 100 + frame(DATA, END_STREAM, 1, b"x"), "inbound_empty_frames_flood",
+                   {"max_consecutive_inbound_frames_with_empty_payload": MANY}),
+    "SETTINGS": (settings() * 500 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "glitches_flood", {"max_glitches": MANY}),
+    "WINDOW_UPDATE": (window(0, 1) * 500 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "inbound_window_update_frames_flood",
+                      {"max_inbound_window_update_frames_per_data_frame_sent": MANY}),
+    "CONTINUATION": (frame(HEADERS, 0, 1, b"\x88") + frame(CONTINUATION, 0, 1, b"\0\1x\1y") * 50
+                     + frame(CONTINUATION, END_HEADERS, 1, b"\0\1x\1y") + frame(DATA, END_STREAM, 1, b"x"),
+                     "inbound_continuation_flood", {"max_inbound_continuation_frames": 100}),
+    "PING": (PINGS + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "outbound_control_flood",
+             {"max_outbound_control_frames": MANY, "max_outbound_frames": MANY}),
+}
+
+
+class AttackingServer:
+    """Speaks enough HTTP/2 to get a request, then says what it is told to; the connection stays open."""
+
+    def __init__(self, tcp_server, attack):
+        self.attack = attack
+        self.ended = threading.Event()
+        self.port = tcp_server(self.serve)
+
+    def serve(self, connection):
+        connection.sendall(settings())
+        pending = b""
+        try:
+            while part := connection.recv(65536):
+                pending += part
+                pending = pending.removeprefix(PREFACE)
+                while len(pending) >= 9 and len(pending) >= 9 + int.from_bytes(pending[:3], "big"):
+                    kind, flags, length = pending[3], pending[4], int.from_bytes(pending[:3], "big")
+                    pending = pending[9 + length:]
+                    if kind == SETTINGS and not flags & ACK:
+                        connection.sendall(frame(SETTINGS, ACK))
+                    if kind in (HEADERS, DATA) and flags & END_STREAM:
+                        connection.sendall(self.attack)
+        except OSError:
+            pass
+        self.ended.set()
+
+
+def in_front_of(baton, server, options, **common):
+    protocols = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "common_http_protocol_options": common, "explicit_http_config": {"http2_protocol_options": options}}}
+    return baton(bootstrap([listener("web", http_filter(forward_all("one")))],
+                           [cluster("one", server.port, typed_extension_protocol_options=protocols)]))
+
+
+@pytest.mark.parametrize("flood", FROM_THE_SERVER)
+def test_a_flood_from_a_server_ends_its_connection_and_is_counted(baton, tcp_server, flood):
+    attack, counter, _ = FROM_THE_SERVER[flood]
+    server = AttackingServer(tcp_server, attack)
+    process = in_front_of(baton, server, {})
+    client = Client(process.port("web"), False)
+    client.send(post() + frame(DATA, END_STREAM, 1, b"x"))
+    while found := client.next():  # An answer of ours, or the end of one that had begun.
+        if found[0] == RST_STREAM or found[0] in (HEADERS, DATA) and found[1] & END_STREAM:
+            break
+    assert server.ended.wait(DEADLINE)
+    assert process.stat(f"cluster.one.http2.{counter}") == 1
+    client.is_alive()
+
+
+@pytest.mark.parametrize("flood", FROM_THE_SERVER)
+def test_the_same_frames_of_a_server_pass_when_the_limit_is_raised(baton, tcp_server, flood):
+    attack, counter, options = FROM_THE_SERVER[flood]
+    process = in_front_of(baton, AttackingServer(tcp_server, attack), options)
+    client = Client(process.port("web"), False)
+    client.send(post() + frame(DATA, END_STREAM, 1, b"x"))
+    client.answered()
+    assert process.stat(f"cluster.one.http2.{counter}") == 0
+
+
+@pytest.mark.parametrize("attack", [
+    INTERIM * 100 + ANSWER,
+    frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88" + PLANTED + b"\xbe" * 20),
+    frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88" + b"".join(b"\0\3x%02d\1y" % n for n in range(99)) + b"\0\1a\1b" * 9),
+], ids=["interim responses", "HPACK bomb", "too many fields"])
+def test_what_a_server_may_say_before_its_answer_has_a_bound(baton, tcp_server, attack):
+    process = in_front_of(baton, AttackingServer(tcp_server, attack), {})
+    client = Client(process.port("web"), False)
+    client.send(get())
+    _, _, _, block = client.until(HEADERS, lambda flags, stream, block: len(block) > 20)  # Interim ones consist of a status.
+    assert b"\x82l\x02" in block or b"502" in block or b"503" in block, block  # Huffman coded, or not.
+    client.is_alive()
