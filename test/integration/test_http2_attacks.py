@@ -7,7 +7,7 @@ import pytest
 
 from conftest import DEADLINE, bootstrap, cluster, forward_all, http_filter, listener, wait_for
 from http2_client import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE,
-                          RST_STREAM, SETTINGS, Client, fields, frame, get, post, priority, settings, window)
+                          PROTOCOL_ERROR, RST_STREAM, SETTINGS, Client, fields, frame, get, post, priority, settings, window)
 
 CALM = 11
 MANY = 1_000_000
@@ -28,6 +28,9 @@ FLOODS = {
                      {"max_glitches": MANY, "premature_reset_burst": MANY, "premature_reset_total_stream_count": MANY,
                       "max_concurrent_streams": 1000}),
     "SETTINGS": (settings() * 500, "http2.glitches_flood", {"max_glitches": MANY}),
+    "malformed requests": (b"".join(get(2 * n + 1, (b"connection", b"close")) for n in range(600)), "http2.glitches_flood",
+                           {"max_glitches": MANY}),
+    "unknown frames": (frame(0xEE, 0, 0, b"x") * 500, "http2.glitches_flood", {"max_glitches": MANY}),
 }
 
 
@@ -109,6 +112,7 @@ def test_headers_over_the_limit_are_answered_with_431(baton, upstream):
     _, _, _, block = client.until(HEADERS)
     assert b"431" in block, block
     client.is_alive()
+    assert process.stat("http2.header_overflow") + process.stat("http.test.downstream_rq_too_large") >= 1
 
 
 def test_headers_under_a_raised_limit_are_answered(baton, upstream):
@@ -152,6 +156,7 @@ def test_a_block_many_times_over_the_limit_ends_the_connection(baton):
     client = Client(process.port("web"), False)
     client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields() + PLANTED + b"\xbe" * 10_000))
     client.refused([CALM], stream_errors=False)
+    assert process.stat("http2.header_overflow") == 1
     Client(process.port("web"), False).is_alive()
 
 
@@ -279,6 +284,36 @@ def test_nothing_is_smuggled_into_http1(baton, tcp_server, case):
     if found and found[0] == HEADERS:
         assert b"\x03400" in found[3] or b"400" in found[3], found
     assert received == []
+
+
+MALFORMED = {
+    "an unknown pseudo-header": get(1, (b":test", b"x")),
+    "a pseudo-header of responses": get(1, (b":status", b"200")),
+    "a pseudo-header twice": get(1, (b":path", b"/other")),
+    "no scheme": get(without=(b":scheme",)),
+    "a pseudo-header in trailers": post() + frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()),
+    "a pseudo-header after a field": get(1, (b"x", b"y"), (b":path", b"/"), without=(b":path",)),
+    "an upper-case name": get(1, (b"X", b"y")),
+    "connection": get(1, (b"connection", b"close")),
+    "te": get(1, (b"te", b"gzip")),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+@pytest.mark.parametrize("stream_error", [True, False])
+def test_a_malformed_request_is_counted_and_ends_its_stream_or_its_connection(baton, upstream, case, stream_error):
+    process = start(baton, upstream, {"override_stream_error_on_invalid_http_message": stream_error})
+    client = Client(process.port("web"), False)
+    client.send(MALFORMED[case])
+    if stream_error:
+        assert struct.unpack(">I", client.until(RST_STREAM)[3])[0] == PROTOCOL_ERROR
+        client.is_alive()
+    else:
+        assert struct.unpack(">I", client.until(GOAWAY)[3][4:8])[0] == PROTOCOL_ERROR
+        while client.next():
+            pass
+    assert process.stat("http2.rx_messaging_error") == 1
+    assert process.stat("cluster.one.upstream_rq_completed") == 0
 
 
 # --- The other side: a server that attacks ---
