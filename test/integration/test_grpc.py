@@ -217,6 +217,23 @@ def test_a_call_without_a_route_is_not_implemented(edge, baton):
     assert seen["code"] == UNIMPLEMENTED
 
 
+def test_statuses_of_http_become_those_of_grpc_for_calls_only(baton):
+    """By HTTP/1.1 too. What is no call gets what was said."""
+    codes = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 500: 2, 502: 14, 503: 14, 504: 14, 200: 2, 418: 2}
+    process = baton(bootstrap([listener("web", http_filter([
+        {"match": {"path": f"/{status}"}, "direct_response": {"status": status, "body": {"inline_string": "said: 100%\n"}}}
+        for status in codes]))]))
+    for status, code in codes.items():
+        for kind in ("application/grpc", "application/grpc+json", "application/grpc; v=1"):
+            answer = request(process.port("web"), f"/{status}", "POST", headers={"content-type": kind})
+            assert (answer.status, answer.headers["grpc-status"], answer.body) == (200, str(code), b""), (status, kind)
+            assert answer.headers["grpc-message"] == "said: 100%25%0A"
+            assert answer.headers["content-type"] == "application/grpc"
+    for kind in ("application/grpc-web", "application/grpcx", "application/json"):
+        answer = request(process.port("web"), "/503", "POST", headers={"content-type": kind})
+        assert (answer.status, answer.headers.get("grpc-status"), answer.body) == (503, None, b"said: 100%\n"), kind
+
+
 def test_a_route_timeout_is_a_grpc_status(edge):
     seen = edge.call("plain", "hang", metadata={"case": "route timeout"})
     assert (seen["code"], seen["details"]) == (UNAVAILABLE, "upstream request timeout")
