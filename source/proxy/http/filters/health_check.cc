@@ -14,6 +14,7 @@ using http::HeaderMap;
 using http::HeaderName;
 
 struct HealthCheckConfig {
+  std::string service_cluster;  // empty: not told
   bool pass_through = false;
   std::vector<http::HeaderMatcher> headers;
   std::chrono::milliseconds cache_time{0};
@@ -63,6 +64,16 @@ class HealthCheckHttpFilter final : public HttpFilter {
   }
 
   void responseHeaders(HeaderMap& headers, bool) override {
+    if (!stream_.info().health_check) {
+      // Whoever checks us need not wait for its next check.
+      if (stream_.worker().server.health_check_failed.load(std::memory_order_relaxed)) {
+        headers.set(HeaderName::kXEnvoyImmediateHealthCheckFail, "true");
+      }
+      return;
+    }
+    if (!config_.service_cluster.empty()) {
+      headers.set(HeaderName::kXEnvoyUpstreamHealthCheckedCluster, config_.service_cluster);
+    }
     if (!asked_upstream_ || config_.cache_time.count() == 0) return;
     const int64_t until = (stream_.worker().loop.now() + config_.cache_time).time_since_epoch().count();
     config_.cached_status.store(headers.status(), std::memory_order_relaxed);
@@ -94,8 +105,10 @@ class HealthCheckFilterFactory final : public HttpFilterFactory {
 
 }  // namespace
 
-base::Result<BuiltFilter> buildHealthCheckFilter(const api::HealthCheckFilter& config, const FilterBuildContext&) {
+base::Result<BuiltFilter> buildHealthCheckFilter(const api::HealthCheckFilter& config,
+                                                 const FilterBuildContext& context) {
   auto built = std::make_unique<HealthCheckConfig>();
+  built->service_cluster = context.service_cluster;
   built->pass_through = config.pass_through_mode.value_or(false);
   auto headers = http::buildAll(config.headers);
   if (!headers) return headers.error();

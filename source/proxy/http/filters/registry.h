@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "api/grpc_stats.h"
 #include "api/http_filters.h"
@@ -16,6 +17,7 @@ namespace baton::proxy {
 struct FilterBuildContext {
   stats::Scope root;  // of everything
   stats::Scope http;  // "http.<stat_prefix>."
+  std::string service_cluster;
 };
 
 struct BuiltFilter {
