@@ -57,7 +57,8 @@ const MessageDescription& describe(const LbEndpoint*) {
           field<&LbEndpoint::endpoint>("endpoint", "The endpoint.", {.required = true}),
           field<&LbEndpoint::health_status>("health_status", "What is known of its health."),
           field<&LbEndpoint::load_balancing_weight>("load_balancing_weight", "Its share of the load.", {.min = 1}),
-          unsupported("metadata", "endpoint metadata"),
+          field<&LbEndpoint::metadata>(
+              "metadata", "filter_metadata of envoy.lb says whether it is a canary; the rest has no effect."),
           unsupported("endpoint_name", "named endpoints"),
       });
   return description;

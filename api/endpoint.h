@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/address.h"
+#include "api/value.h"
 
 namespace baton::api {
 
@@ -42,6 +43,7 @@ struct LbEndpoint {
   std::optional<Endpoint> endpoint;
   HealthStatus health_status = HealthStatus::kUnknown;
   uint32_t load_balancing_weight = 1;
+  std::optional<Value> metadata;
 };
 
 // The endpoints of one locality and priority.

@@ -21,6 +21,41 @@ const MessageDescription& describe(const BackOff*) {
   return description;
 }
 
+const EnumDescription& describeEnum(const ResetHeader::Format*) {
+  static const EnumDescription description{"ResetHeader.Format", {{"SECONDS", 0}, {"UNIX_TIMESTAMP", 1}}};
+  return description;
+}
+
+const MessageDescription& describe(const ResetHeader*) {
+  static const MessageDescription description = message<ResetHeader>(
+      "ResetHeader", "", "A response header that says when to come back.", {},
+      {
+          field<&ResetHeader::name>("name", "The header.",
+                                    {.required = true, .nonempty = true, .format = Format::kHeaderName}),
+          field<&ResetHeader::format>("format", "Whether it has a number of seconds or a moment."),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const RateLimitedRetryBackOff*) {
+  static const MessageDescription description = message<RateLimitedRetryBackOff>(
+      "RateLimitedRetryBackOff", "", "Waits before a retry as the response asks for.", {},
+      {
+          field<&RateLimitedRetryBackOff::reset_headers>("reset_headers", "The first that can be used counts.",
+                                                         {.required = true}),
+          field<&RateLimitedRetryBackOff::max_interval>("max_interval", "A header that asks for more is passed over.",
+                                                        {.min = 1}),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const OmitCanaryHostsPredicate*) {
+  static const MessageDescription description = message<OmitCanaryHostsPredicate>(
+      "OmitCanaryHostsPredicate", "envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate",
+      "Passes over canaries.", {}, {});
+  return description;
+}
+
 const MessageDescription& describe(const PreviousHostsPredicate*) {
   static const MessageDescription description = message<PreviousHostsPredicate>(
       "PreviousHostsPredicate", "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
@@ -58,7 +93,8 @@ const MessageDescription& describe(const RetryPolicy*) {
                                                  "Response headers for retry_on: retriable-headers."),
           field<&RetryPolicy::retriable_request_headers>("retriable_request_headers",
                                                          "Retry only requests that pass one of these."),
-          unsupported("rate_limited_retry_back_off", "back-off from rate limit headers"),
+          field<&RetryPolicy::rate_limited_retry_back_off>("rate_limited_retry_back_off",
+                                                           "Wait as the response's headers ask for."),
           unsupported("retry_priority", "retry priorities"),
           unsupported("retry_options_predicates", "retry option predicates"),
       });

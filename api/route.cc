@@ -203,6 +203,24 @@ const EnumDescription& describeEnum(const RouteAction::ClusterNotFoundResponseCo
   return description;
 }
 
+const MessageDescription& describe(const InternalRedirectPolicy*) {
+  static const MessageDescription description = message<InternalRedirectPolicy>(
+      "InternalRedirectPolicy", "", "Redirects of the upstream that are followed here rather than by the client.", {},
+      {
+          field<&InternalRedirectPolicy::max_internal_redirects>("max_internal_redirects",
+                                                                 "Most redirects that one request follows."),
+          field<&InternalRedirectPolicy::redirect_response_codes>("redirect_response_codes",
+                                                                  "Statuses that are followed; 302 when empty."),
+          field<&InternalRedirectPolicy::allow_cross_scheme_redirect>("allow_cross_scheme_redirect",
+                                                                      "Also from http to https and back."),
+          field<&InternalRedirectPolicy::response_headers_to_copy>("response_headers_to_copy",
+                                                                   "Headers of the redirect that the next request has.",
+                                                                   {.format = Format::kHeaderName}),
+          unsupported("predicates", "internal redirect predicates"),
+      });
+  return description;
+}
+
 const MessageDescription& describe(const RouteAction*) {
   static const MessageDescription description = message<RouteAction>(
       "RouteAction", "", "Sends a request to a cluster.", {{"cluster_specifier", true}, {"host_rewrite_specifier"}},
@@ -234,6 +252,8 @@ const MessageDescription& describe(const RouteAction*) {
               "idle_timeout",
               "Without activity for this long the stream ends; the connection manager's when not set; 0 is none."),
           field<&RouteAction::retry_policy>("retry_policy", "Retries; the virtual host's when not set."),
+          field<&RouteAction::internal_redirect_policy>("internal_redirect_policy",
+                                                        "Redirects of the upstream that are followed here."),
           field<&RouteAction::request_mirror_policies>("request_mirror_policies", "Copies of requests."),
           field<&RouteAction::priority>("priority", "Which circuit breakers count."),
           field<&RouteAction::hash_policy>("hash_policy", "What RING_HASH and MAGLEV hash."),
@@ -248,9 +268,8 @@ const MessageDescription& describe(const RouteAction*) {
           unsupported("metadata_match", "subset load balancing"),
           unsupported("rate_limits", "rate limit descriptors"),
           unsupported("include_vh_rate_limits", "rate limit descriptors"),
-          unsupported("internal_redirect_policy", "internal redirects"),
-          unsupported("internal_redirect_action", "internal redirects"),
-          unsupported("max_internal_redirects", "internal redirects"),
+          unsupported("internal_redirect_action", "the older internal redirects"),
+          unsupported("max_internal_redirects", "the older internal redirects"),
           unsupported("path_rewrite_policy", "URI templates"),
           unsupported("flush_timeout", "flush timeouts of routes"),
           unsupported("inline_cluster_specifier_plugin", "cluster specifier plugins", "cluster_specifier"),

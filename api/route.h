@@ -120,6 +120,14 @@ struct MaxStreamDuration {
   std::optional<Milliseconds> grpc_timeout_header_offset;
 };
 
+// Redirects of the upstream that are followed here rather than by the client.
+struct InternalRedirectPolicy {
+  uint32_t max_internal_redirects = 1;
+  std::vector<uint32_t> redirect_response_codes;  // 302 when empty.
+  bool allow_cross_scheme_redirect = false;
+  std::vector<std::string> response_headers_to_copy;
+};
+
 // Sends a request to a cluster.
 struct RouteAction {
   enum class ClusterNotFoundResponseCode { kServiceUnavailable = 0, kNotFound = 1, kInternalServerError = 2 };
@@ -140,6 +148,7 @@ struct RouteAction {
   // Without activity for this long the stream ends; the connection manager's when not set; 0 is none.
   std::optional<Milliseconds> idle_timeout;
   std::optional<RetryPolicy> retry_policy;  // Retries; the virtual host's when not set.
+  std::optional<InternalRedirectPolicy> internal_redirect_policy;
   std::vector<RequestMirrorPolicy> request_mirror_policies;
   RoutingPriority priority = RoutingPriority::kDefault;
   std::vector<HashPolicy> hash_policy;
@@ -246,6 +255,7 @@ const MessageDescription& describe(const HashPolicy*);
 const MessageDescription& describe(const ConnectConfig*);
 const MessageDescription& describe(const RouteUpgradeConfig*);
 const MessageDescription& describe(const MaxStreamDuration*);
+const MessageDescription& describe(const InternalRedirectPolicy*);
 const MessageDescription& describe(const RouteAction*);
 const EnumDescription& describeEnum(const RouteAction::ClusterNotFoundResponseCode*);
 const MessageDescription& describe(const RedirectAction*);

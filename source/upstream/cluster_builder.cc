@@ -147,6 +147,20 @@ base::Result<void> setTransport(const api::Cluster& config, ClusterInfo& info) {
   return {};
 }
 
+const api::Value* memberOf(const api::Value* value, std::string_view name) {
+  if (value == nullptr || value->object() == nullptr) return nullptr;
+  for (const auto& [key, member] : *value->object()) {
+    if (key == name) return &member;
+  }
+  return nullptr;
+}
+
+bool isCanary(const api::LbEndpoint& lb) {
+  const api::Value* all = lb.metadata ? memberOf(&*lb.metadata, "filter_metadata") : nullptr;
+  const api::Value* canary = memberOf(memberOf(all, "envoy.lb"), "canary");
+  return canary != nullptr && canary->boolean() != nullptr && *canary->boolean();
+}
+
 base::Result<Endpoint> endpointOf(const api::Cluster& config, const api::LocalityLbEndpoints& group,
                                   const api::LbEndpoint& lb) {
   if (!lb.endpoint || !lb.endpoint->address) return problem(config, "an endpoint has no address");
@@ -156,6 +170,7 @@ base::Result<Endpoint> endpointOf(const api::Cluster& config, const api::Localit
   endpoint.weight = std::max(1u, lb.load_balancing_weight);
   endpoint.priority = group.priority;
   endpoint.status = lb.health_status;
+  endpoint.canary = isCanary(lb);
   if (group.locality) {
     endpoint.locality = {group.locality->region, group.locality->zone, group.locality->sub_zone};
   }
@@ -193,6 +208,7 @@ HostPtr Endpoint::makeHost(const network::Address& at) const {
   if (health_check_port != 0) host->health_check_address.setPort(static_cast<uint16_t>(health_check_port));
   host->health_check_hostname = health_check_hostname;
   host->health_check_disabled = health_check_disabled;
+  host->canary = canary;
   host->draining = status == Status::kUnhealthy || status == Status::kDraining || status == Status::kTimeout;
   host->degraded = status == Status::kDegraded;
   return host;

@@ -29,6 +29,7 @@ struct Endpoint {
   uint32_t health_check_port = 0;
   std::string health_check_hostname;
   bool health_check_disabled = false;
+  bool canary = false;
 
   // A host of it at an address of its own or one that was found.
   HostPtr makeHost(const network::Address& at) const;

@@ -1,6 +1,8 @@
 """When a request is sent again, and what it says when it is not: one Baton, a route for each case."""
 import socket
+import struct
 import threading
+import time
 
 import pytest
 from conftest import (H2, bootstrap, cluster, free_port, http_filter, listener, request, wait_for)
@@ -206,6 +208,35 @@ def test_retries_are_limited_by_the_circuit_breaker(baton, scripted):
     assert process.stat("cluster.web.circuit_breakers.default.rq_retry_open") == 1
 
 
+def test_a_body_that_is_still_coming_is_sent_again_with_what_came_meanwhile(baton, tcp_server):
+    tries = []
+    failed = threading.Event()
+
+    def fail_once(connection):
+        tries.append(b"")
+        if len(tries) == 1:
+            connection.recv(100)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            failed.set()
+            return
+        while not tries[1].endswith(b"the end"):
+            tries[1] += connection.recv(65536)
+        connection.sendall(GOOD)
+
+    process = baton(one_route(cluster("web", tcp_server(fail_once)), retry_policy=policy("reset")))
+    with socket.create_connection(("127.0.0.1", process.port("web"))) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10007\r\n\r\n" + b"a" * 5000)
+        assert failed.wait(60)
+        client.sendall(b"b" * 5000 + b"the end")
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"good")
+    assert tries[1].split(b"\r\n\r\n", 1)[1] == b"a" * 5000 + b"b" * 5000 + b"the end"
+    assert process.stat("cluster.web.upstream_rq_retry_success") == 1
+
+
 def test_a_body_that_outgrows_the_buffer_before_there_is_a_connection_is_sent_once(baton, scripted):
     server = scripted()
     server.script["/busy"], server.script["/large"] = [Hang()], [BAD]
@@ -288,3 +319,49 @@ def test_back_off_grows_up_to_its_maximum(baton, scripted):
     assert stats["cluster.web.upstream_rq_retry_limit_exceeded"] == 1
     assert stats["cluster.web.retry.upstream_rq_500"] == 4
     assert stats["cluster.web.upstream_rq_500"] == 1
+
+
+def test_a_retry_waits_as_long_as_the_response_says(baton, scripted):
+    server = scripted()
+    server.script["/seconds"] = [response(429, x_reset="2"), GOOD]
+    server.script["/moment"] = [response(429, x_reset="nonsense", x_moment=str(int(time.time()) + 2)), GOOD]
+    for name, value in {"long": "60", "none": "soon", "zero": "0"}.items():
+        server.script[f"/{name}"] = [response(429, x_reset=value), GOOD]
+    wait = {"reset_headers": [{"name": "X-Reset", "format": "SECONDS"}, {"name": "X-Moment", "format": "UNIX_TIMESTAMP"}],
+            "max_interval": "30s"}
+    web = cluster("web", server.port)
+    process = baton(one_route(web, retry_policy=policy("retriable-status-codes", retriable_status_codes=[429],
+                                                       rate_limited_retry_back_off=wait)))
+
+    def retried(path):
+        before = process.stats("cluster.web.upstream_rq_retry_backoff")
+        start = time.monotonic()
+        assert request(process.port("web"), path).status == 200
+        took = time.monotonic() - start
+        after = process.stats("cluster.web.upstream_rq_retry_backoff")
+        return took, [after[f"cluster.web.upstream_rq_retry_backoff_{kind}"] -
+                      before[f"cluster.web.upstream_rq_retry_backoff_{kind}"] for kind in ("ratelimited", "exponential")]
+
+    took, counts = retried("/seconds")
+    assert took >= 2 and counts == [1, 0]
+    server.script["/moment"][0] = response(429, x_reset="nonsense", x_moment=str(int(time.time()) + 5))
+    took, counts = retried("/moment")
+    assert took >= 1 and counts == [1, 0]
+    # What is too long, or says nothing, leaves the policy's own back-off.
+    for path in ("/long", "/none", "/zero"):
+        assert retried(path)[1] == [0, 1]
+
+
+def test_a_retry_passes_over_canaries(baton, scripted):
+    canary, plain = scripted(), scripted()
+    canary.script["/"] = [BAD]
+    predicate = {"name": "envoy.retry_host_predicates.omit_canary_hosts", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate"}}
+    web = cluster("web", canary.port, plain.port, lb_policy="RANDOM")
+    web["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["metadata"] = {
+        "filter_metadata": {"envoy.lb": {"canary": True}}}
+    process = baton(one_route(web, retry_policy=policy("5xx", retry_host_predicate=[predicate],
+                                                       host_selection_retry_max_attempts=100)))
+    assert {request(process.port("web")).status for _ in range(40)} == {200}
+    # First tries are not choosy.
+    assert canary.tries("/") > 0

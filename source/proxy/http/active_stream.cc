@@ -2,6 +2,7 @@
 #include "source/proxy/http/active_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "source/base/strings.h"
 #include "source/http/grpc.h"
@@ -45,7 +46,7 @@ ActiveStream::ActiveStream(StreamOwner& owner, http::StreamSender& sender)
       config_(owner.config()),
       worker_(owner.worker()),
       random_(worker_.random.next()),
-      router_(*this, config_),
+      first_router_(*this, config_),
       collect_limit_(config_.buffer_limit),
       timer_(worker_.loop, [this] { onTimer(); }),
       last_activity_(worker_.loop.now()) {
@@ -71,7 +72,7 @@ ActiveStream::ActiveStream(StreamOwner& owner, http::StreamSender& sender)
 }
 
 ActiveStream::~ActiveStream() {
-  if (!over_) router_.streamEnded();
+  if (!over_) router_->streamEnded();
 }
 
 // --- The request ---
@@ -273,6 +274,12 @@ const RouteChoice& ActiveStream::route() {
   return route_;
 }
 
+bool ActiveStream::hasRoute(const HeaderMap& headers) {
+  const RouteQuery query{
+      .headers = headers, .info = info_, .runtime = *worker_.runtime, .random = random_, .internal = internal_};
+  return config_.routes != nullptr && config_.routes->find(query).kind != RouteMatch::Kind::kNone;
+}
+
 void ActiveStream::clearRoute() {
   route_chosen_ = false;
 }
@@ -297,7 +304,7 @@ void ActiveStream::passHeaders(size_t from) {
     if (hold_ == Hold::kCollecting && headers_end_) collected();
     return;
   }
-  router_.requestHeaders(headers_end_);
+  router_->requestHeaders(headers_end_);
 }
 
 void ActiveStream::onData(std::string_view bytes, bool end_of_stream) {
@@ -307,8 +314,8 @@ void ActiveStream::onData(std::string_view bytes, bool end_of_stream) {
   if (end_of_stream) requestReceived();
   if (response_ended_) {
     // The client's half of a tunnel goes on after ours.
-    if (tunnel_ && router_.tunnelling()) router_.requestData(bytes, end_of_stream);
-    if (end_of_stream && !router_.flushing()) finish();
+    if (tunnel_ && router_->tunnelling()) router_->requestData(bytes, end_of_stream);
+    if (end_of_stream && !router_->flushing()) finish();
     return;
   }
   if (local_reply_) return;
@@ -328,7 +335,7 @@ void ActiveStream::passData(size_t from, std::string_view bytes, bool end_of_str
     if (done() || local_reply_) return;
   }
   if (hold_ == Hold::kNone) {
-    router_.requestData(piece.bytes, end_of_stream);
+    router_->requestData(piece.bytes, end_of_stream);
     return;
   }
   held_body_.append(piece.bytes);
@@ -351,8 +358,8 @@ void ActiveStream::onTrailers(HeaderMap&& trailers) {
   requestReceived();
   if (response_ended_ || local_reply_) {
     if (!response_ended_) return;
-    if (tunnel_ && router_.tunnelling()) router_.requestData({}, true);
-    if (!router_.flushing()) finish();
+    if (tunnel_ && router_->tunnelling()) router_->requestData({}, true);
+    if (!router_->flushing()) finish();
     return;
   }
   held_trailers_ = std::move(trailers);
@@ -367,7 +374,7 @@ void ActiveStream::passTrailers(size_t from) {
     if (done() || local_reply_) return;
   }
   if (hold_ == Hold::kNone) {
-    router_.requestTrailers(*held_trailers_);
+    router_->requestTrailers(*held_trailers_);
   } else if (hold_ == Hold::kCollecting) {
     collected();
   }
@@ -419,6 +426,42 @@ void ActiveStream::resumeRequest() {
   if (over_ || request_pauses_ == 0 || --request_pauses_ > 0) return;
   config_.stats.downstream_flow_control_resumed_reading_total.add();
   if (!response_ended_ || tunnel_) sender_.resumeReading();
+}
+
+// The redirected request is a new one to everything but the client.
+void ActiveStream::startAgain(int status, HeaderMap&& headers, std::string body, std::optional<HeaderMap>&& trailers) {
+  ++redirects_;
+  for (Filter& filter : filters_) filter.filter->streamEnded();
+  // They and the router may be on the stack.
+  worker_.loop.deleteLater(std::make_unique<std::vector<Filter>>(std::exchange(filters_, {})));
+  worker_.loop.deleteLater(std::exchange(next_router_, std::make_unique<Router>(*this, config_)));
+  router_ = next_router_.get();
+  held_trailers_.reset();
+  info_.response_code = status;
+  info_.response_code_details = "internal_redirect";
+  info_.end = worker_.loop.now();
+  log();
+  info_.response_code = 0;
+  info_.response_code_details = {};
+  info_.end.reset();
+  info_.flags = {};
+  info_.upstream = {};
+  for (auto* moment :
+       {&info_.first_upstream_tx, &info_.last_upstream_tx, &info_.first_upstream_rx, &info_.last_upstream_rx}) {
+    moment->reset();
+  }
+  request_headers_ = std::move(headers);
+  headers_end_ = body.empty() && !trailers;
+  clearRoute();
+  touch();
+  if (!checkPath()) return;
+  createFilters();
+  passHeaders(0);
+  if (headers_end_ || done() || local_reply_) return;
+  if (!body.empty() || !trailers) passData(0, body, !trailers);
+  if (!trailers || done() || local_reply_) return;
+  held_trailers_ = std::move(trailers);
+  passTrailers(0);
 }
 
 // --- Time ---

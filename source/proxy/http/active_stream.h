@@ -74,6 +74,10 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   void pauseRequest() override;
   void resumeRequest() override;
   std::string_view upgrade() const override { return upgrade_; }
+  bool hasRoute(const http::HeaderMap& headers) override;
+  uint32_t redirects() const override { return redirects_; }
+  void startAgain(int status, http::HeaderMap&& headers, std::string body,
+                  std::optional<http::HeaderMap>&& trailers) override;
 
  private:
   // StreamReceiver.
@@ -81,8 +85,8 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   void onData(std::string_view bytes, bool end_of_stream) override;
   void onTrailers(http::HeaderMap&& trailers) override;
   void onReset(http::StreamReset reason, std::string_view details) override;
-  void onAboveHighWatermark() override { router_.downstreamAboveHighWatermark(); }
-  void onBelowLowWatermark() override { router_.downstreamBelowLowWatermark(); }
+  void onAboveHighWatermark() override { router_->downstreamAboveHighWatermark(); }
+  void onBelowLowWatermark() override { router_->downstreamBelowLowWatermark(); }
 
   // False when the request was answered.
   bool acceptRequest();
@@ -108,6 +112,7 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   void responseEnded();
   void note(LocalReplyReason reason, std::string_view details);
   void finish();
+  void log();
   void chargeEnd();
   bool done() const { return over_ || response_ended_; }
 
@@ -131,7 +136,9 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
     size_t place = 0;
   };
   std::vector<Filter> filters_;
-  Router router_;
+  Router first_router_;
+  std::unique_ptr<Router> next_router_;  // after an internal redirect
+  Router* router_ = &first_router_;
   RouteChoice route_;
   std::string upgrade_;
 
@@ -164,6 +171,7 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   std::optional<base::MonotonicTime> duration_deadline_;
 
   uint32_t request_pauses_ = 0;
+  uint32_t redirects_ = 0;
   bool internal_ = false;
   bool route_chosen_ = false;
   bool headers_received_ = false;

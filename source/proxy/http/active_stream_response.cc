@@ -28,7 +28,7 @@ void ActiveStream::sendLocalReply(LocalReply reply) {
   if (local_reply_) return;
   local_reply_ = true;
   headers_deadline_.reset();
-  router_.streamEnded();
+  router_->streamEnded();
   note(reply.reason, reply.details);
   const LocalReplyEntry& entry = entryOf(reply.reason);
   LocalReplyDraft draft{.status = reply.status != 0 ? reply.status : entry.status,
@@ -78,7 +78,7 @@ void ActiveStream::sendResponseHeaders(HeaderMap&& headers, bool end_of_stream) 
   if (done() || local_reply_) return;
   response_headers_ = std::move(headers);
   const int status = response_headers_.status();
-  tunnel_ = router_.tunnelling();
+  tunnel_ = router_->tunnelling();
   // The switch stays, everything else that is meant for one hop goes.
   http::stripResponseHopByHop(response_headers_, status == 101);
   info_.response_code_details = "via_upstream";
@@ -185,7 +185,7 @@ void ActiveStream::responseEnded() {
   response_ended_ = true;
   info_.last_downstream_tx = worker_.loop.now();
   if (request_complete_) {
-    if (!router_.flushing()) finish();
+    if (!router_->flushing()) finish();
     return;
   }
   // The client may go on sending in a tunnel; elsewhere nobody listens any more.
@@ -231,18 +231,21 @@ void ActiveStream::finish() {
   info_.end = worker_.loop.now();
   over_ = true;
   timer_.cancel();
-  router_.streamEnded();
+  router_->streamEnded();
   for (Filter& filter : filters_) filter.filter->streamEnded();
   chargeEnd();
-  if (!config_.access_logs.empty()) {
-    const access_log::FormatContext context{.info = info_,
-                                            .request_headers = &request_headers_,
-                                            .response_headers = response_started_ ? &response_headers_ : nullptr,
-                                            .response_trailers = response_trailers_ ? &*response_trailers_ : nullptr,
-                                            .log_type = "DownstreamEnd"};
-    for (const access_log::AccessLoggerPtr& log : config_.access_logs) log->log(context, *worker_.runtime);
-  }
+  log();
   owner_.streamEnded(*this);
+}
+
+void ActiveStream::log() {
+  if (config_.access_logs.empty()) return;
+  const access_log::FormatContext context{.info = info_,
+                                          .request_headers = &request_headers_,
+                                          .response_headers = response_started_ ? &response_headers_ : nullptr,
+                                          .response_trailers = response_trailers_ ? &*response_trailers_ : nullptr,
+                                          .log_type = "DownstreamEnd"};
+  for (const access_log::AccessLoggerPtr& log : config_.access_logs) log->log(context, *worker_.runtime);
 }
 
 void ActiveStream::chargeEnd() {

@@ -1,6 +1,7 @@
 #include "source/proxy/http/retry_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "source/base/strings.h"
 #include "source/upstream/cluster_info.h"
@@ -75,8 +76,17 @@ bool RetryState::wantsResponse(const HeaderMap& headers) const {
 }
 
 RetryState::Verdict RetryState::onResponse(const HeaderMap& headers, upstream::WorkerCluster& cluster,
-                                           upstream::Priority priority, const base::Runtime& runtime) {
-  return decide(wantsResponse(headers), cluster, priority, runtime);
+                                           upstream::Priority priority, const base::Runtime& runtime,
+                                           base::WallTime now) {
+  const Verdict verdict = decide(wantsResponse(headers), cluster, priority, runtime);
+  if (verdict != Verdict::kRetry || policy_ == nullptr) return verdict;
+  for (const ResetHeader& header : policy_->reset_headers) {
+    const auto wait = header.wait(headers, now);
+    if (!wait || *wait > policy_->longest_reset || wait->count() == 0) continue;
+    asked_wait_ = wait;
+    break;
+  }
+  return verdict;
 }
 
 RetryState::Verdict RetryState::onPoolFailure(upstream::PoolFailure failure, upstream::WorkerCluster& cluster,
@@ -124,11 +134,16 @@ RetryState::Verdict RetryState::decide(bool wanted, upstream::WorkerCluster& clu
   holds_retry_ = true;
   ++retries_;
   stats.upstream_rq_retry.add();
-  stats.upstream_rq_retry_backoff_exponential.add();
   return Verdict::kRetry;
 }
 
-std::chrono::milliseconds RetryState::nextDelay(base::Random& random) {
+std::chrono::milliseconds RetryState::nextDelay(upstream::WorkerCluster& cluster, base::Random& random) {
+  const upstream::ClusterStats& stats = cluster.info().stats;
+  if (const auto asked = std::exchange(asked_wait_, std::nullopt)) {
+    stats.upstream_rq_retry_backoff_ratelimited.add();
+    return *asked + std::chrono::milliseconds(random.below(static_cast<uint64_t>(asked->count()) / 2 + 1));
+  }
+  stats.upstream_rq_retry_backoff_exponential.add();
   const auto base = policy_ != nullptr ? policy_->back_off_base : std::chrono::milliseconds(25);
   const auto most = policy_ != nullptr ? policy_->back_off_max : std::chrono::milliseconds(250);
   const uint64_t steps = (uint64_t{1} << std::min<uint32_t>(retries_, 32)) - 1;

@@ -30,15 +30,16 @@ class RetryState {
     kNoCapacity,  // ... if the circuit breaker allowed it
   };
   Verdict onResponse(const http::HeaderMap& headers, upstream::WorkerCluster& cluster, upstream::Priority priority,
-                     const base::Runtime& runtime);
+                     const base::Runtime& runtime, base::WallTime now);
   Verdict onPoolFailure(upstream::PoolFailure failure, upstream::WorkerCluster& cluster, upstream::Priority priority,
                         const base::Runtime& runtime);
   // `request_sent`: some of it may have reached the server. Timeouts of a try count as resets by us.
   Verdict onReset(http::StreamReset reset, bool request_sent, upstream::WorkerCluster& cluster,
                   upstream::Priority priority, const base::Runtime& runtime);
 
-  // Full jitter: anything up to (2^n - 1) times the base, at most the maximum.
-  std::chrono::milliseconds nextDelay(base::Random& random);
+  // As long as the response that is to be retried asks for, and up to half as much again, so that clients do not come
+  // back together; without such a wish full jitter: anything up to (2^n - 1) times the base, at most the maximum.
+  std::chrono::milliseconds nextDelay(upstream::WorkerCluster& cluster, base::Random& random);
   // The retry that was allowed is over (its outcome is there, or the request ended). Idempotent.
   void release(upstream::WorkerCluster& cluster, upstream::Priority priority);
   bool retried() const { return retries_ > 0; }
@@ -54,6 +55,7 @@ class RetryState {
   uint32_t retries_left_ = 1;
   uint32_t retries_ = 0;
   bool holds_retry_ = false;
+  std::optional<std::chrono::milliseconds> asked_wait_;  // by the last response
   std::vector<uint32_t> more_status_codes_;
   std::vector<std::string> more_header_names_;
 };

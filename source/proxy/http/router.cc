@@ -43,6 +43,7 @@ void Router::requestHeaders(bool end_of_stream) {
   if (!passesStrictCheck() || !findCluster(route)) return;
 
   HeaderMap& headers = stream_.requestHeaders();
+  if (action_->internal_redirect) original_headers_ = headers.clone();
   http::StreamInfo& info = stream_.info();
   const auto elapsed = std::chrono::duration_cast<Milliseconds>(worker_.loop.now() - info.start);
   timeouts_ = RequestTimeouts::take(headers, *action_, config_.router, elapsed);
@@ -200,9 +201,14 @@ bool Router::replayable() const {
   return head_only_ || keep_body_;
 }
 
+bool Router::retryCounts() const {
+  return retry_ && (replayable() || !retry_->enabled());
+}
+
 bool Router::mayReplay() const {
   if (!keep_body_ || state_ != State::kTrying) return false;
   if (retry_ && retry_->enabled()) return true;
+  if (action_->internal_redirect && upgrade_.empty() && !tcp_) return true;
   if (sent_again_) return false;
   // HTTP/2 may refuse the stream, and then nothing of the request was worked on.
   if (stream_.info().upstream.protocol == http::Protocol::kHttp2) return true;
@@ -218,7 +224,7 @@ void Router::stopKeeping() {
 }
 
 void Router::abandonRetryOrShadow() {
-  const bool wanted = (retry_ && retry_->enabled()) || !shadows_.empty();
+  const bool wanted = (retry_ && retry_->enabled()) || !shadows_.empty() || action_->internal_redirect;
   if (!wanted || std::exchange(abandoned_, true)) return;
   cluster_->info().stats.retry_or_shadow_abandoned.add();
 }
@@ -339,7 +345,7 @@ bool Router::retry(RetryState::Verdict verdict) {
   if (!try_timer_)
     try_timer_.emplace(
         worker_.loop, [this] { onTryTimer(); }, event::Precision::kFine);
-  try_timer_->arm(retry_->nextDelay(worker_.random));
+  try_timer_->arm(retry_->nextDelay(*cluster_, worker_.random));
   return true;
 }
 
@@ -375,7 +381,7 @@ void Router::tryTimedOut(LocalReplyReason before_response, LocalReplyReason in_r
     stream_.abortResponse(in_response);
     return;
   }
-  if (retry_ && replayable()) {
+  if (retryCounts()) {
     const auto verdict =
         retry_->onReset(StreamReset::kLocalReset, true, *cluster_, action_->priority, *worker_.runtime);
     if (retry(verdict)) return;
@@ -443,7 +449,10 @@ void Router::streamEnded() {
 }
 
 bool Router::refuses(const upstream::Host& host) const {
-  if (!action_->retry || !action_->retry->avoid_previous_hosts) return false;
+  // Only a retry is choosy.
+  if (!action_->retry || attempts_ < 2) return false;
+  if (action_->retry->avoid_canaries && host.canary) return true;
+  if (!action_->retry->avoid_previous_hosts) return false;
   return std::ranges::any_of(tried_hosts_, [&](const upstream::HostPtr& tried) { return tried.get() == &host; });
 }
 

@@ -86,9 +86,14 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   void requestReceived();
   void armTryTimers();
 
+  // The retry policy has a say: the request can be sent again, or it would not be anyway.
+  bool retryCounts() const;
   // True when the request will be tried again.
   bool retry(RetryState::Verdict verdict);
   bool sendAgainOnFreshConnection(http::StreamReset reason);
+  // True when the stream goes on elsewhere, as the response's location says.
+  bool followRedirect(const http::HeaderMap& response);
+  bool mayFollowRedirect(const http::HeaderMap& response);
   void onTryTimer();
   void onTryIdleTimer();
   void streamTooLong();
@@ -127,6 +132,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   base::MonotonicTime request_received_at_{};
   base::MonotonicTime last_upstream_activity_{};
 
+  http::HeaderMap original_headers_;  // before the route's edits; kept for internal redirects
   base::Buffer kept_body_;
   std::optional<http::HeaderMap> trailers_;
   bool request_complete_ = false;  // including trailers

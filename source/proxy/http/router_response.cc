@@ -5,6 +5,7 @@
 #include "source/http/grpc.h"
 #include "source/http/message_rules.h"
 #include "source/http/status.h"
+#include "source/proxy/http/internal_redirect.h"
 #include "source/proxy/http/router.h"
 #include "source/upstream/cluster_info.h"
 
@@ -89,7 +90,7 @@ void Router::onPoolFailure(upstream::PoolFailure failure, std::string_view trans
   if (!transport_failure_reason.empty()) stream_.info().upstream.transport_failure_reason = transport_failure_reason;
   // That there was no room is our limit, not the host's fault.
   if (failure != upstream::PoolFailure::kOverflow) report(upstream::HostOutcome::kConnectFailed, 503);
-  if (retry_ && replayable()) {
+  if (retryCounts()) {
     if (retry(retry_->onPoolFailure(failure, *cluster_, action_->priority, *worker_.runtime))) return;
   }
   fail(reasonFor(failure), transport_failure_reason, transport_failure_reason);
@@ -105,7 +106,7 @@ void Router::onUpstreamReset(StreamReset reset, std::string_view details) {
   }
   if (sendAgainOnFreshConnection(reset)) return;
   report(upstream::HostOutcome::kReset, 503);
-  if (retry_ && replayable()) {
+  if (retryCounts()) {
     const bool request_sent = attempt_ != nullptr && attempt_->ready();
     if (retry(retry_->onReset(reset, request_sent, *cluster_, action_->priority, *worker_.runtime))) return;
   }
@@ -139,8 +140,9 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   touch();
   const int status = headers.status();
   if (retry_) {
-    const auto verdict = replayable() ? retry_->onResponse(headers, *cluster_, action_->priority, *worker_.runtime)
-                                      : RetryState::Verdict::kNo;
+    const auto verdict = retryCounts() ? retry_->onResponse(headers, *cluster_, action_->priority, *worker_.runtime,
+                                                            worker_.loop.clock().wall())
+                                       : RetryState::Verdict::kNo;
     if (verdict == RetryState::Verdict::kRetry) {
       cluster_->info().stats.retried.charge(status);
       reportAnswer(status, headers);
@@ -149,6 +151,7 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
     }
     retry(verdict);
   }
+  if (action_->internal_redirect && followRedirect(headers)) return;
   // A gRPC call says at its end how it went.
   grpc_outcome_due_ = grpc_ && !end_of_stream;
   if (!grpc_outcome_due_) reportAnswer(status, headers);
@@ -174,6 +177,54 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   if (end_of_stream) chargeTime();
   stream_.sendResponseHeaders(std::move(headers), end_of_stream);
   if (end_of_stream && state_ != State::kOver) upstreamDone();
+}
+
+bool Router::mayFollowRedirect(const HeaderMap& response) {
+  const InternalRedirectPolicy& policy = *action_->internal_redirect;
+  const HttpStats& stats = config_.stats;
+  // All of the request must be here; a tunnel has no second beginning.
+  if (!request_complete_ || !replayable() || !upgrade_.empty() || tcp_ || saw_informational_) return false;
+  if (!response.has("location")) return false;
+  if (stream_.redirects() >= policy.most) {
+    stats.passthrough_internal_redirect_too_many_redirects.add();
+    return false;
+  }
+  return true;
+}
+
+bool Router::followRedirect(const HeaderMap& response) {
+  const InternalRedirectPolicy& policy = *action_->internal_redirect;
+  const int status = response.status();
+  if (std::ranges::find(policy.statuses, status) == policy.statuses.end()) return false;
+  const HttpStats& stats = config_.stats;
+  const upstream::ClusterStats& cluster = cluster_->info().stats;
+  bool followed = mayFollowRedirect(response);
+  FollowedRedirect redirect;
+  if (followed) {
+    redirect = FollowedRedirect::follow(original_headers_, response, policy);
+    if (redirect.refusal) {
+      (*redirect.refusal == RedirectRefusal::kBadLocation ? stats.passthrough_internal_redirect_bad_location
+                                                          : stats.passthrough_internal_redirect_unsafe_scheme)
+          .add();
+      followed = false;
+    } else if (!stream_.hasRoute(redirect.headers)) {
+      stats.passthrough_internal_redirect_no_route.add();
+      followed = false;
+    }
+  }
+  // What can't be followed here is the client's.
+  (followed ? cluster.upstream_internal_redirect_succeeded_total : cluster.upstream_internal_redirect_failed_total)
+      .add();
+  if (!followed) return false;
+  reportAnswer(status, response);
+  chargeResponse(status, false);
+  std::string body(redirect.drops_body ? std::string_view() : kept_body_.view());
+  std::optional<HeaderMap> trailers = redirect.drops_body ? std::nullopt : std::move(trailers_);
+  stopKeeping();
+  dropAttempt();
+  streamEnded();
+  stream_.startAgain(status, std::move(redirect.headers), std::move(body), std::move(trailers));
+  return true;
 }
 
 void Router::decorateResponse(HeaderMap& headers) {

@@ -45,6 +45,16 @@ uint32_t parseRetryOn(std::string_view list, std::vector<std::string_view>* unkn
   return bits;
 }
 
+std::optional<std::chrono::milliseconds> ResetHeader::wait(const http::HeaderMap& response, base::WallTime now) const {
+  const auto number = base::parseNumber<uint32_t>(response.get(name));
+  if (!number) return std::nullopt;
+  const std::chrono::seconds given(*number);
+  if (!moment) return given;
+  const auto since_1970 = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  if (given < since_1970) return std::nullopt;
+  return given - since_1970;
+}
+
 base::Result<RetryPolicy> RetryPolicy::build(const api::RetryPolicy& config) {
   RetryPolicy policy;
   std::vector<std::string_view> unknown;
@@ -60,6 +70,13 @@ base::Result<RetryPolicy> RetryPolicy::build(const api::RetryPolicy& config) {
     policy.back_off_base = *config.retry_back_off->base_interval;
     policy.back_off_max = config.retry_back_off->max_interval.value_or(policy.back_off_base * 10);
   }
+  if (config.rate_limited_retry_back_off) {
+    policy.longest_reset = config.rate_limited_retry_back_off->max_interval;
+    for (const api::ResetHeader& header : config.rate_limited_retry_back_off->reset_headers) {
+      policy.reset_headers.push_back(
+          {.name = base::lower(header.name), .moment = header.format == api::ResetHeader::Format::kUnixTimestamp});
+    }
+  }
   policy.status_codes = config.retriable_status_codes;
   auto response_headers = http::buildAll(config.retriable_headers);
   if (!response_headers) return response_headers.error();
@@ -69,6 +86,7 @@ base::Result<RetryPolicy> RetryPolicy::build(const api::RetryPolicy& config) {
   policy.request_headers = std::move(*request_headers);
   for (const api::RetryHostPredicate& predicate : config.retry_host_predicate) {
     if (predicate.typed_config.as<api::PreviousHostsPredicate>() != nullptr) policy.avoid_previous_hosts = true;
+    if (predicate.typed_config.as<api::OmitCanaryHostsPredicate>() != nullptr) policy.avoid_canaries = true;
   }
   policy.host_selection_attempts = config.host_selection_retry_max_attempts;
   return policy;

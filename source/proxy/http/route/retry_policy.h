@@ -5,12 +5,15 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/retry_policy.h"
 
+#include "source/base/clock.h"
 #include "source/base/result.h"
+#include "source/http/header_map.h"
 #include "source/http/matchers.h"
 
 namespace baton::proxy {
@@ -33,6 +36,15 @@ enum class RetryOn : uint32_t {
   kGrpcUnavailable = 1 << 14,
 };
 
+// A response header that says when to come back.
+struct ResetHeader {
+  std::string name;     // lower case
+  bool moment = false;  // seconds since 1970, not from now
+
+  // Nothing when the response does not say.
+  std::optional<std::chrono::milliseconds> wait(const http::HeaderMap& response, base::WallTime now) const;
+};
+
 struct RetryPolicy {
   uint32_t on = 0;  // of RetryOn
   uint32_t num_retries = 1;
@@ -40,10 +52,13 @@ struct RetryPolicy {
   std::optional<std::chrono::milliseconds> per_try_idle_timeout;
   std::chrono::milliseconds back_off_base{25};
   std::chrono::milliseconds back_off_max{250};
+  std::vector<ResetHeader> reset_headers;
+  std::chrono::milliseconds longest_reset{300'000};
   std::vector<uint32_t> status_codes;
   std::vector<http::HeaderMatcher> response_headers;  // any of them makes a response retriable
   std::vector<http::HeaderMatcher> request_headers;   // when not empty, only requests that match one are retried
   bool avoid_previous_hosts = false;
+  bool avoid_canaries = false;
   uint32_t host_selection_attempts = 1;
 
   static base::Result<RetryPolicy> build(const api::RetryPolicy& config);

@@ -71,6 +71,25 @@ const std::vector<api::RequestMirrorPolicy>& mirrorsFor(const api::RouteAction& 
   return defaults.table.request_mirror_policies;
 }
 
+Result<InternalRedirectPolicy> buildInternalRedirect(const api::InternalRedirectPolicy& config) {
+  InternalRedirectPolicy policy{.most = config.max_internal_redirects,
+                                .allow_cross_scheme = config.allow_cross_scheme_redirect};
+  for (const uint32_t status : config.redirect_response_codes) {
+    if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308) {
+      return invalid("redirect_response_codes: " + std::to_string(status) + " is none of 301, 302, 303, 307 and 308");
+    }
+    policy.statuses.push_back(static_cast<int>(status));
+  }
+  if (policy.statuses.empty()) policy.statuses.push_back(302);
+  for (const std::string& name : config.response_headers_to_copy) {
+    policy.headers_to_copy.push_back(base::lower(name));
+    if (policy.headers_to_copy.back().starts_with(':') || policy.headers_to_copy.back() == "host") {
+      return invalid("response_headers_to_copy: '" + name + "' says where a request goes");
+    }
+  }
+  return policy;
+}
+
 Result<ForwardAction> buildForward(const api::RouteAction& config, const RouteFilters& filters,
                                    const RouteDefaults& defaults) {
   ForwardAction action;
@@ -110,6 +129,11 @@ Result<ForwardAction> buildForward(const api::RouteAction& config, const RouteFi
     auto retry = RetryPolicy::build(*retry_config);
     if (!retry) return retry.error();
     action.retry = std::move(*retry);
+  }
+  if (config.internal_redirect_policy) {
+    auto followed = buildInternalRedirect(*config.internal_redirect_policy);
+    if (!followed) return followed.error();
+    action.internal_redirect = std::move(*followed);
   }
   action.mirrors = buildMirrors(mirrorsFor(config, defaults));
   action.priority =

@@ -91,6 +91,14 @@ struct MirrorPolicy {
   bool append_suffix = true;
 };
 
+// Redirects of the upstream that are followed here.
+struct InternalRedirectPolicy {
+  uint32_t most = 1;
+  std::vector<int> statuses;
+  bool allow_cross_scheme = false;
+  std::vector<std::string> headers_to_copy;  // lower case
+};
+
 struct ForwardAction {
   std::vector<ClusterTarget> targets;  // one, or several with weights; empty with cluster_header
   uint64_t total_weight = 0;
@@ -106,6 +114,7 @@ struct ForwardAction {
   Milliseconds timeout{15000};  // 0: none
   std::optional<Milliseconds> idle_timeout;
   std::optional<RetryPolicy> retry;
+  std::optional<InternalRedirectPolicy> internal_redirect;
   std::vector<MirrorPolicy> mirrors;
   upstream::Priority priority = upstream::Priority::kDefault;
   HashPolicy hash;
