@@ -1,9 +1,11 @@
 """Redirects of the upstream that Baton follows in place of the client."""
+import socket
+import struct
 import threading
 
 import pytest
 from conftest import Baton, bootstrap, cluster, http_filter, listener, request, wait_for
-from scripted_server import ScriptedServer, response
+from scripted_server import Hang, ScriptedServer, response, scripted  # noqa: F401
 
 CASES = {  # path: (policy, answer of the upstream)
     "plain": ({}, response(302, location="http://other.test/end?q=1#fragment")),
@@ -163,3 +165,31 @@ def test_many_clients_are_redirected_at_once_over_kept_connections(following):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_requests_of_one_connection_are_redirected_in_order(following):
+    wanted = b"GET /plain HTTP/1.1\r\nhost: web.test\r\n\r\n" * 5
+    last_one = b"GET /off HTTP/1.1\r\nhost: web.test\r\nconnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", following.port("web"))) as client:
+        client.sendall(wanted + last_one)
+        answers = b""
+        while part := client.recv(65536):
+            answers += part
+    assert answers.count(b"HTTP/1.1 200 ") == answers.count(b"the end") == 5
+    assert answers.rindex(b"HTTP/1.1 302 ") > answers.rindex(b"the end")
+
+
+def test_a_client_that_goes_ends_the_request_that_was_redirected(baton, scripted):
+    server = scripted()
+    server.script["/start"] = [response(302, location="http://other.test/hang")]
+    server.script["/hang"] = [Hang()]
+    route = {"cluster": "web", "internal_redirect_policy": {}}
+    process = baton(bootstrap([listener("web", http_filter([{"match": {"prefix": "/"}, "route": route}]))],
+                              [cluster("web", server.port)]))
+    with socket.create_connection(("127.0.0.1", process.port("web"))) as client:
+        client.sendall(b"GET /start HTTP/1.1\r\nhost: x\r\n\r\n")
+        wait_for(lambda: server.tries("/hang") == 1, "the redirected request")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: "/hang" in server.given_up, "its end upstream")
+    wait_for(lambda: process.stat("http.test.downstream_rq_active") == 0, "its end")
+    assert process.stat("cluster.web.upstream_rq_active") == 0
