@@ -239,6 +239,7 @@ def test_a_header_block_that_does_not_end_in_time_ends_the_connection(baton, par
     while client.next():
         pass
     client.socket.close()
+    assert process.stat("http.test.downstream_rq_header_timeout") == 1
     wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "the connection to be ended")
     Client(process.port("web"), False).is_alive()
 
@@ -284,6 +285,9 @@ def test_nothing_is_smuggled_into_http1(baton, tcp_server, case):
     if found and found[0] == HEADERS:
         assert b"\x03400" in found[3] or b"400" in found[3], found
     assert received == []
+    # Refused by the codec, or by the rules for all requests.
+    counted = process.stat("http2.rx_messaging_error") + process.stat("http.test.downstream_rq_4xx")
+    assert counted == 1
 
 
 MALFORMED = {

@@ -244,9 +244,10 @@ int Callbacks::onResetReceived(Session& self, Stream& stream, uint32_t error_cod
   return premature ? self.breach(self.flood_guard_.onPrematureReset(self.now())) : 0;
 }
 
-int Callbacks::onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
+int Callbacks::onInvalidFrame(nghttp2_session* session, const nghttp2_frame* frame, int, void* user_data) {
   Session& self = *static_cast<Session*>(user_data);
   self.stats_.rx_messaging_error.add();
+  if (Stream* const stream = streamOf(session, frame->hd.stream_id)) stream->invalid_frame_ = true;
   if (frame->hd.type == NGHTTP2_HEADERS) {
     self.header_stream_ = nullptr;
     self.header_block_due_ = base::MonotonicTime::max();
@@ -278,7 +279,13 @@ int Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* frame,
         // RFC 9113 6.9.2: SETTINGS that overflow a window are the connection's error, not the stream's.
         self.breach(NGHTTP2_FLOW_CONTROL_ERROR, "http2.flow_control_error");
       }
-      if (blamesPeer(frame->rst_stream.error_code) && (stream == nullptr || !stream->reset_submitted_)) self.glitch();
+      if (blamesPeer(frame->rst_stream.error_code) && (stream == nullptr || !stream->reset_submitted_)) {
+        // A body that is not as long as its content-length: no frame of it is invalid.
+        if (stream != nullptr && frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR && !stream->invalid_frame_) {
+          self.stats_.rx_messaging_error.add();
+        }
+        self.glitch();
+      }
       return 0;
     case NGHTTP2_GOAWAY:
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR) self.goaway_error_sent_ = frame->goaway.error_code;

@@ -26,6 +26,9 @@
 
 namespace baton::http::http2 {
 
+// errorDetails() of a connection whose peer began a header section and did not finish it in time.
+inline constexpr std::string_view kHeaderBlockTimeout = "http2.header_block_timeout";
+
 class Session final : private event::EndOfTurnTask {
  public:
   enum class Side { kServer, kClient };

@@ -63,7 +63,7 @@ void Session::onTimer() {
   if (settings_due_ <= time) {
     why = "http2.settings_timeout";
   } else if (header_block_due_ <= time) {
-    why = "http2.header_block_timeout";
+    why = kHeaderBlockTimeout;
   } else if (ping_outstanding_ && ping_sent_ + settings_.keepalive_timeout <= time) {
     stats_.keepalive_timeout.add();
     why = "http2.ping_timeout";

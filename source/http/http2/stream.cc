@@ -53,7 +53,8 @@ void Stream::clear() {
   if (cookies_.capacity() > 4096) cookies_.shrink_to_fit();
   incoming_bytes_ = 0;
   incoming_count_ = informational_count_ = read_pauses_ = 0;
-  incoming_too_large_ = head_received_ = end_received_ = remote_ended_ = ignore_rest_ = held_end_ = false;
+  incoming_too_large_ = invalid_frame_ = head_received_ = end_received_ = remote_ended_ = ignore_rest_ = held_end_ =
+      false;
   held_.clear();
   held_trailers_.reset();
   uncredited_ = 0;

@@ -97,6 +97,7 @@ class Stream final : public StreamSender,
   uint32_t informational_count_ = 0;
   uint32_t read_pauses_ = 0;
   bool incoming_too_large_ = false;
+  bool invalid_frame_ = false;  // nghttp2 complained about a frame of the stream
   bool head_received_ = false;
   bool end_received_ = false;  // END_STREAM arrived
   bool remote_ended_ = false;  // and the receiver was told

@@ -288,6 +288,8 @@ void ConnectionManager::terminate() {
 }
 
 void ConnectionManager::onConnectionMustClose() {
+  // A request whose headers are not complete has no stream of ours that could count it.
+  if (codec_->errorDetails() == http::http2::kHeaderBlockTimeout) config_->stats.downstream_rq_header_timeout.add();
   closeSoon();
 }
 
