@@ -433,6 +433,18 @@ def test_a_server_may_end_its_half_and_still_listen(baton, tcp_server, client, p
     wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
 
 
+@both
+def test_a_websocket_whose_client_does_not_close_it_ends_after_its_server_has(baton, tcp_server, client):
+    server = Recorder(tcp_server, SWITCHED + b"bye", lambda connection: connection.shutdown(socket.SHUT_WR), wait_for_head=True)
+    process = in_front_of(baton, server)
+    one = CLIENTS[client](process.port("web"), "websocket")
+    assert one.receive() == b"bye"
+    assert server.over.wait(DEADLINE)
+    wait_for(lambda: process.stat("http.test.downstream_cx_upgrades_active") == 0, "the tunnel to be over")
+    assert process.stat("http.test.downstream_rq_idle_timeout") == 0
+    one.close()
+
+
 @pytest.mark.parametrize("protocol", ["websocket", "connect"])
 def test_a_server_that_ended_first_gets_all_that_it_is_slow_to_read(baton, tcp_server, protocol):
     def end_then_wait(connection):

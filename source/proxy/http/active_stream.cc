@@ -17,6 +17,9 @@ using http::HeaderName;
 
 namespace {
 
+// For a client whose WebSocket the server has ended. Others (Envoy) end it at once, and lose what is on its way.
+constexpr Milliseconds kWebSocketCloseTimeout{5000};
+
 http::PathSettings pathSettings(const api::HttpConnectionManager& config) {
   using Action = api::HttpConnectionManager::PathWithEscapedSlashesAction;
   http::PathSettings settings{.normalize = config.normalize_path, .merge_slashes = config.merge_slashes};
@@ -467,12 +470,16 @@ void ActiveStream::startAgain(int status, HeaderMap&& headers, std::string body,
 // --- Time ---
 
 Milliseconds ActiveStream::idleTimeout() {
-  if (headers_received_ && route_chosen_ && route_.entry != nullptr) {
-    if (const ForwardAction* action = route_.entry->forward(); action != nullptr && action->idle_timeout) {
-      return *action->idle_timeout;
-    }
-  }
-  return config_.api.stream_idle_timeout;
+  const ForwardAction* const action =
+      headers_received_ && route_chosen_ && route_.entry != nullptr ? route_.entry->forward() : nullptr;
+  const Milliseconds idle =
+      action != nullptr && action->idle_timeout ? *action->idle_timeout : config_.api.stream_idle_timeout;
+  return waitsForClose() && (idle.count() == 0 || idle > kWebSocketCloseTimeout) ? kWebSocketCloseTimeout : idle;
+}
+
+// The server of a WebSocket has ended the connection and its client has not: RFC 6455 7.1.1 has the client end it too.
+bool ActiveStream::waitsForClose() const {
+  return tunnel_ && response_ended_ && upgrade_ == "websocket" && request_pauses_ == 0 && !router_->flushing();
 }
 
 void ActiveStream::armTimer() {
@@ -514,6 +521,10 @@ void ActiveStream::onTimer() {
   }
   const Milliseconds idle = idleTimeout();
   if (idle.count() > 0 && now >= last_activity_ + idle) {
+    if (waitsForClose() && idle == kWebSocketCloseTimeout) {
+      sender_.reset(http::StreamReset::kLocalReset);
+      return finish();
+    }
     config_.stats.downstream_rq_idle_timeout.add();
     if (response_started_) return abortResponse(LocalReplyReason::kIdleTimeoutInResponse, {});
     sendLocalReply({.reason = request_complete_ ? LocalReplyReason::kStreamIdleGatewayTimeout

@@ -120,6 +120,7 @@ class ActiveStream final : public RouterStream, public http::StreamReceiver, pub
   void onTimer();
   void touch() { last_activity_ = worker_.loop.now(); }
   Milliseconds idleTimeout();
+  bool waitsForClose() const;
 
   StreamOwner& owner_;
   http::StreamSender& sender_;

@@ -189,7 +189,7 @@ void ActiveStream::responseEnded() {
     return;
   }
   // The client may go on sending in a tunnel; elsewhere nobody listens any more.
-  if (tunnel_) return;
+  if (tunnel_) return armTimer();
   config_.stats.downstream_rq_response_before_rq_complete.add();
   sender_.reset(http::StreamReset::kLocalReset);
   finish();
