@@ -19,9 +19,11 @@ PACKET_BYTES, MAX_DESCRIPTORS = 1024 * 1024, 128
 # The child's own connection to the parent, whose credentials name the child, is made by the child's process itself
 # before it becomes baton, and given to us.
 STARTER = """#!{python}
-import os, socket, sys
+import os, socket, sys, time
 real = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-real.connect("\\0{real}")
+end = time.monotonic() + {deadline}
+while real.connect_ex("\\0{real}") and time.monotonic() < end:
+    time.sleep(0.01)  # a process is ready a moment before it may be restarted
 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hand:
     hand.connect("\\0{hand}")
     socket.send_fds(hand, [b"x"], [real.fileno()])
@@ -31,7 +33,7 @@ os.execv("{binary}", ["{binary}", *sys.argv[1:]])
 
 class Between:
     """Options of the parent and of the child are in `parent_options` and `child_options`; the child's program in `program`.
-    `at(sender, message, first_after_commit)` is called for each message before it is passed on."""
+    `at(sender, message)` is called for each message before it is passed on."""
 
     def __init__(self, directory, base_id, at):
         self.at = at
@@ -41,7 +43,7 @@ class Between:
         self.hand = self.listen(socket.SOCK_STREAM, f"baton_test_hand_{base_id}")
         self.listener = self.listen(socket.SOCK_SEQPACKET, f"baton_test_between_{base_id}_{base_id}")
         self.program.write_text(STARTER.format(python=sys.executable, real=f"baton_test_parent_{base_id}_{base_id}",
-                                               hand=f"baton_test_hand_{base_id}", binary=BINARY))
+                                               hand=f"baton_test_hand_{base_id}", binary=BINARY, deadline=DEADLINE))
         self.program.chmod(0o755)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()

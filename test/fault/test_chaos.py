@@ -17,8 +17,8 @@ from conftest import (DEADLINE, Baton, ThreadingServer, bootstrap, cluster, forw
 from load import Load  # noqa: E402
 from between import Between  # noqa: E402
 
-OPTIONS = ("--probation-time-s", "2", "--drain-time-s", "1", "--parent-shutdown-time-s", "20", "--hot-restart-timeout-ms", "3000")
-STOPPED_S = 5  # longer than every deadline of the hand-over
+OPTIONS = ("--probation-time-s", "2", "--drain-time-s", "1", "--parent-shutdown-time-s", "20", "--hot-restart-timeout-ms", "6000")
+STOPPED_S = 8  # longer than every deadline of the hand-over
 AT_ONCE = 12  # they mostly wait
 
 # Who says what, in the order of the sequence. "+" is the first one of its kind after COMMIT.
@@ -108,7 +108,7 @@ class Case:
         wait_for(lambda: self.hit_at, "the step")
         survivor, rollback = outcome(self.step, self.victim, self.number)
         if self.number == signal.SIGKILL and rollback:
-            wait_for(lambda: "ROLLBACK" in self.parent.output(), "the rollback", 5)
+            wait_for(lambda: "ROLLBACK" in self.parent.output(), "the rollback", 20)
         if self.number == signal.SIGSTOP:
             time.sleep(STOPPED_S)
             process = self.child if self.victim == "child" else self.parent
