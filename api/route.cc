@@ -279,16 +279,6 @@ const MessageDescription& describe(const RouteAction*) {
           unsupported("retry_policy_typed_config", "retry policy extensions"),
           unsupported("path_rewrite", "path formatters"),
           unsupported("host_rewrite", "host formatters"),
-      },
-      [](void* object) {
-        auto& action = *static_cast<RouteAction*>(object);
-
-        if (!action.max_grpc_timeout) return;
-        if (!action.max_stream_duration) action.max_stream_duration.emplace();
-        action.max_stream_duration->grpc_timeout_header_max = action.max_grpc_timeout;
-        action.max_stream_duration->grpc_timeout_header_offset = action.grpc_timeout_offset;
-        action.max_grpc_timeout.reset();
-        action.grpc_timeout_offset.reset();
       });
   return description;
 }

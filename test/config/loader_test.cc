@@ -325,7 +325,9 @@ TEST(Loader, DeprecatedMatchersAndFormatsMoveToTheirSuccessors) {
   EXPECT_EQ(host.typed_per_filter_config.at("envoy.filters.http.cors").as<api::CorsPolicy>()->allow_methods, "GET");
   const auto& route = host.routes.at(0);
   EXPECT_EQ(route.match->headers.at(0).string_match->prefix, "b");
-  EXPECT_EQ(route.route->max_stream_duration->grpc_timeout_header_max, Milliseconds(3000));
+  // It is no other word for max_stream_duration, which turns the route's timeout off.
+  EXPECT_EQ(route.route->max_grpc_timeout, Milliseconds(3000));
+  EXPECT_FALSE(route.route->max_stream_duration);
   EXPECT_EQ(route.request_headers_to_add.at(0).append_action,
             api::HeaderValueOption::AppendAction::kOverwriteIfExistsOrAdd);
 }

@@ -2,6 +2,7 @@
 import base64
 import http.client
 import json
+import time
 
 import pytest
 
@@ -74,6 +75,8 @@ def edge(baton, grpc_servers, certificate):
             case("as asked", max_stream_duration={"grpc_timeout_header_max": "0s"}),
             case("offset", max_stream_duration={"grpc_timeout_header_max": "0s", "grpc_timeout_header_offset": "3597s"}),
             case("route timeout", timeout="1s"),
+            case("duration", timeout="0.2s", max_stream_duration={"max_stream_duration": "1s"}),
+            case("old maximum", timeout="0.2s", max_grpc_timeout="1s"),
             case("retry unavailable", retry_policy={"retry_on": "unavailable", "num_retries": 3}),
             case("retry others", retry_policy={"retry_on": "cancelled,deadline-exceeded,internal,resource-exhausted",
                                                "num_retries": 1}),
@@ -177,6 +180,18 @@ def test_a_route_that_allows_any_deadline_waits_as_long_as_asked(edge):
     assert seen["code"] == OK
     seen = edge.call("plain", "unary", metadata={"case": "as asked"})
     assert seen["code"] == OK, "without a deadline there is no limit"
+
+
+@pytest.mark.parametrize("case, code, details", [
+    ("duration", DEADLINE_EXCEEDED, "downstream duration timeout"),
+    ("old maximum", UNAVAILABLE, "upstream request timeout"),
+])
+def test_a_limit_for_calls_takes_the_place_of_the_timeout_of_the_route(edge, case, code, details):
+    before = time.monotonic()
+    seen = edge.call("plain", "hang", deadline_ms=3_600_000, metadata={"case": case})
+    assert (seen["code"], seen["details"]) == (code, details)
+    assert time.monotonic() - before >= 0.9
+    edge.servers["plain"].wait_for_line("Hang cancelled")
 
 
 def test_a_stream_over_its_deadline_is_reset_after_its_first_message(edge):

@@ -122,7 +122,8 @@ Result<ForwardAction> buildForward(const api::RouteAction& config, const RouteFi
   action.auto_host_rewrite = config.auto_host_rewrite.value_or(false);
   action.append_x_forwarded_host = config.append_x_forwarded_host;
 
-  action.timeout = config.timeout.value_or(Milliseconds(15000));
+  // As in Envoy a route that limits the whole stream has no timeout of its own, whatever it says.
+  action.timeout = config.max_stream_duration ? Milliseconds(0) : config.timeout.value_or(Milliseconds(15000));
   action.idle_timeout = config.idle_timeout;
   const auto& retry_config = config.retry_policy ? config.retry_policy : defaults.host.retry_policy;
   if (retry_config) {
