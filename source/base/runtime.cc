@@ -4,16 +4,12 @@
 
 namespace baton::base {
 
-namespace {
-
-std::optional<double> parseDouble(std::string_view text) {
+std::optional<double> Runtime::parse(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return number;
 }
-
-}  // namespace
 
 Runtime::Runtime(const std::vector<Layer>& layers) {
   for (const Layer& layer : layers) {
@@ -27,7 +23,7 @@ Runtime::Runtime(const std::vector<Layer>& layers) {
       value.entry.final_value = text;
     }
   }
-  for (auto& [key, value] : values_) value.number = parseDouble(value.entry.final_value);
+  for (auto& [key, value] : values_) value.number = parse(value.entry.final_value);
 }
 
 const Runtime::Value* Runtime::lookUp(std::string_view key) const {

@@ -30,6 +30,9 @@ class Runtime {
   };
   explicit Runtime(const std::vector<Layer>& layers);
 
+  // How a value is read as a number; nothing when it is none.
+  static std::optional<double> parse(std::string_view text);
+
   std::optional<std::string_view> find(std::string_view key) const;
   uint64_t integer(std::string_view key, uint64_t otherwise) const;
   double number(std::string_view key, double otherwise) const;

@@ -55,13 +55,6 @@ uint32_t toMillionths(double numerator, double per) {
   return share >= RuntimeShare::kWhole ? RuntimeShare::kWhole : static_cast<uint32_t>(std::lround(share));
 }
 
-std::optional<double> parseDouble(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 base::Result<base::Runtime> buildRuntime(const api::LayeredRuntime& layers,
@@ -108,7 +101,7 @@ bool RuntimeShare::includes(const base::Runtime& runtime, uint64_t random) const
   if (!key_.empty()) {
     if (const auto text = runtime.find(key_)) {
       const size_t slash = text->find('/');
-      if (const auto numerator = parseDouble(text->substr(0, slash))) {
+      if (const auto numerator = base::Runtime::parse(text->substr(0, slash))) {
         const std::string_view unit = slash == std::string_view::npos ? "HUNDRED" : text->substr(slash + 1);
         share = toMillionths(*numerator, unit == "MILLION" ? kWhole : unit == "TEN_THOUSAND" ? 10'000 : 100);
       }
