@@ -25,13 +25,13 @@ const MessageDescription& describe(const Node*) {
 }
 
 const MessageDescription& describe(const StaticResources*) {
-  static const MessageDescription description =
-      message<StaticResources>("StaticResources", "", "Listeners and clusters.", {},
-                               {
-                                   field<&StaticResources::listeners>("listeners", "The listeners."),
-                                   field<&StaticResources::clusters>("clusters", "The clusters."),
-                                   unsupported("secrets", "secret discovery"),
-                               });
+  static const MessageDescription description = message<StaticResources>(
+      "StaticResources", "", "Listeners and clusters.", {},
+      {
+          field<&StaticResources::listeners>("listeners", "The listeners."),
+          field<&StaticResources::clusters>("clusters", "The clusters."),
+          field<&StaticResources::secrets>("secrets", "Certificates and keys that TLS contexts name."),
+      });
   return description;
 }
 
@@ -102,7 +102,9 @@ const MessageDescription& describe(const Bootstrap*) {
           unsupported("dynamic_resources", "dynamic resources"),
           unsupported("stats_config", "stats tags and matchers"),
           unsupported("stats_sinks", "stats sinks"),
-          unsupported("overload_manager", "the overload manager"),
+          unsupported("overload_manager",
+                      "the overload manager; remove it (runtime overload.global_downstream_max_connections limits "
+                      "connections)"),
           unsupported("header_prefix", "another prefix than x-envoy-"),
           unsupported("application_log_config", "application log formats; use --log-format"),
           unsupportedObservability("tracing", "HTTP tracing"),

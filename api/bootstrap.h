@@ -12,6 +12,7 @@
 #include "api/endpoint.h"
 #include "api/listener.h"
 #include "api/runtime.h"
+#include "api/tls.h"
 #include "api/value.h"
 
 namespace baton::api {
@@ -30,6 +31,7 @@ struct Node {
 struct StaticResources {
   std::vector<Listener> listeners;
   std::vector<Cluster> clusters;
+  std::vector<Secret> secrets;
 };
 
 // Settings of all clusters.

@@ -1,5 +1,6 @@
 #include "api/cluster.h"
 
+#include "api/cluster_extensions.h"
 #include "api/description_builder.h"
 
 namespace baton::api {
@@ -166,12 +167,11 @@ const MessageDescription& describe(const CommonLbConfig*) {
       {
           field<&CommonLbConfig::healthy_panic_threshold>(
               "healthy_panic_threshold", "Below this share of healthy endpoints all are used; 50 % when not set."),
-          field<&CommonLbConfig::update_merge_window>("update_merge_window",
-                                                      "Changes of health and weight within this are taken together."),
           field<&CommonLbConfig::ignore_new_hosts_until_first_hc>(
               "ignore_new_hosts_until_first_hc", "Do not count endpoints that have not been checked yet."),
           field<&CommonLbConfig::close_connections_on_host_set_change>(
               "close_connections_on_host_set_change", "Close all connections when the endpoints change."),
+          ignored("update_merge_window"),  // changes are taken at once
           unsupported("zone_aware_lb_config", "zone aware routing"),
           unsupported("locality_weighted_lb_config", "weighted localities"),
           unsupported("consistent_hashing_lb_config", "consistent hashing options"),
@@ -207,7 +207,7 @@ const EnumDescription& describeEnum(const Cluster::LbPolicy*) {
                                             {"RANDOM", 3},
                                             {"MAGLEV", 5},
                                             {"CLUSTER_PROVIDED", 6, false},
-                                            {"LOAD_BALANCING_POLICY_CONFIG", 7, false}}};
+                                            {"LOAD_BALANCING_POLICY_CONFIG", 7}}};
   return description;
 }
 
@@ -231,12 +231,16 @@ const MessageDescription& describe(const Cluster*) {
           field<&Cluster::name>("name", "Its name.", {.required = true, .nonempty = true}),
           field<&Cluster::alt_stat_name>("alt_stat_name", "Its name in statistics."),
           field<&Cluster::type>("type", "How its endpoints are found.", {.oneof = "cluster_discovery_type"}),
+          field<&Cluster::cluster_type>("cluster_type", "The same as an extension.",
+                                        {.oneof = "cluster_discovery_type"}),
           field<&Cluster::connect_timeout>("connect_timeout", "Longest wait for a connection, TLS included.",
                                            {.min = 1}),
           field<&Cluster::per_connection_buffer_limit_bytes>(
               "per_connection_buffer_limit_bytes", "Bytes that may wait on either side of a connection (Envoy: 1 MiB).",
               {.min = 1}),
           field<&Cluster::lb_policy>("lb_policy", "How an endpoint is chosen."),
+          field<&Cluster::load_balancing_policy>("load_balancing_policy",
+                                                 "The same as an extension; counts more than lb_policy."),
           field<&Cluster::load_assignment>("load_assignment", "The endpoints."),
           field<&Cluster::health_checks>("health_checks", "Active health checks."),
           field<&Cluster::max_requests_per_connection>("max_requests_per_connection",
@@ -288,15 +292,13 @@ const MessageDescription& describe(const Cluster*) {
               "close_connections_on_host_health_failure", "Close connections to an endpoint that becomes unhealthy."),
           field<&Cluster::ignore_health_on_host_removal>("ignore_health_on_host_removal",
                                                          "Remove endpoints that are gone even while they are healthy."),
-          ignored("metadata"),
-          unsupported("cluster_type", "cluster extensions", "cluster_discovery_type"),
+          field<&Cluster::metadata>("metadata", "Facts for %CLUSTER_METADATA%."),
           unsupported("eds_cluster_config", "endpoint discovery"),
           unsupported("transport_socket_matches", "transport socket matches"),
           unsupported("cleanup_interval", "clusters of original destinations"),
           unsupported("lb_subset_config", "subset load balancing"),
           unsupported("original_dst_lb_config", "clusters of original destinations"),
           unsupported("round_robin_lb_config", "slow start"),
-          unsupported("load_balancing_policy", "load balancing policy extensions; use lb_policy"),
           unsupported("track_timeout_budgets", "timeout budget statistics"),
           unsupported("track_cluster_stats", "timeout budget and size statistics"),
           unsupported("preconnect_policy", "preconnecting"),
@@ -309,6 +311,7 @@ const MessageDescription& describe(const Cluster*) {
       },
       [](void* object) {
         auto& cluster = *static_cast<Cluster*>(object);
+        readExtensions(cluster);
 
         // The newest of the fields that are set counts.
         if (!cluster.typed_dns_resolver_config && cluster.dns_resolution_config) {

@@ -3,14 +3,18 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "api/address.h"
 #include "api/dns.h"
+#include "api/dns_cluster.h"
 #include "api/endpoint.h"
 #include "api/health_check.h"
+#include "api/load_balancing_policy.h"
+#include "api/metadata.h"
 #include "api/outlier_detection.h"
 #include "api/protocol_options.h"
 #include "api/retry_policy.h"
@@ -105,7 +109,6 @@ struct LeastRequestLbConfig {
 struct CommonLbConfig {
   // Below this share of healthy endpoints all are used; 50 % when not set.
   std::optional<Percent> healthy_panic_threshold;
-  Milliseconds update_merge_window{1000};
   bool ignore_new_hosts_until_first_hc = false;
   bool close_connections_on_host_set_change = false;
 };
@@ -133,9 +136,11 @@ struct Cluster {
   std::string name;
   std::string alt_stat_name;
   DiscoveryType type = DiscoveryType::kStatic;
+  std::optional<ClusterTypeExtension> cluster_type;  // read into type and the dns_ fields
   Milliseconds connect_timeout{5000};
   uint32_t per_connection_buffer_limit_bytes = 32768;
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
+  std::optional<LoadBalancingPolicy> load_balancing_policy;  // read into lb_policy and its settings
   std::optional<ClusterLoadAssignment> load_assignment;
   std::vector<HealthCheck> health_checks;
   std::optional<uint32_t> max_requests_per_connection;
@@ -168,6 +173,7 @@ struct Cluster {
   std::optional<UpstreamConnectionOptions> upstream_connection_options;
   bool close_connections_on_host_health_failure = false;
   bool ignore_health_on_host_removal = false;
+  std::shared_ptr<Metadata> metadata;
 };
 
 const MessageDescription& describe(const RetryBudget*);

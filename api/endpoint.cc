@@ -57,8 +57,8 @@ const MessageDescription& describe(const LbEndpoint*) {
           field<&LbEndpoint::endpoint>("endpoint", "The endpoint.", {.required = true}),
           field<&LbEndpoint::health_status>("health_status", "What is known of its health."),
           field<&LbEndpoint::load_balancing_weight>("load_balancing_weight", "Its share of the load.", {.min = 1}),
-          field<&LbEndpoint::metadata>(
-              "metadata", "filter_metadata of envoy.lb says whether it is a canary; the rest has no effect."),
+          field<&LbEndpoint::metadata>("metadata",
+                                       "Facts for %UPSTREAM_METADATA%; canary of envoy.lb says whether it is one."),
           unsupported("endpoint_name", "named endpoints"),
       });
   return description;

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "api/address.h"
-#include "api/value.h"
+#include "api/metadata.h"
 
 namespace baton::api {
 
@@ -43,7 +44,7 @@ struct LbEndpoint {
   std::optional<Endpoint> endpoint;
   HealthStatus health_status = HealthStatus::kUnknown;
   uint32_t load_balancing_weight = 1;
-  std::optional<Value> metadata;
+  std::shared_ptr<Metadata> metadata;
 };
 
 // The endpoints of one locality and priority.

@@ -8,10 +8,12 @@
 #include "api/cluster.h"
 #include "api/description.h"
 #include "api/dns.h"
+#include "api/dns_cluster.h"
 #include "api/grpc_stats.h"
 #include "api/http_connection_manager.h"
 #include "api/http_filters.h"
 #include "api/listener.h"
+#include "api/load_balancing_policy.h"
 #include "api/network_filters.h"
 #include "api/retry_policy.h"
 #include "api/tcp_proxy.h"
@@ -73,6 +75,15 @@ std::vector<ExtensionCategory> makeCategories() {
        "DNS resolver",
        {extension<CaresDnsResolverConfig>({"envoy.network.dns_resolver.cares"})},
        {"envoy.extensions.network.dns_resolver."}},
+      {"clustertype", "cluster type", {extension<DnsCluster>()}, {"envoy.extensions.clusters."}},
+      {"lbpolicy",
+       "load balancing policy",
+       {extension<RoundRobinPolicy>({"envoy.load_balancing_policies.round_robin"}),
+        extension<LeastRequestPolicy>({"envoy.load_balancing_policies.least_request"}),
+        extension<RandomPolicy>({"envoy.load_balancing_policies.random"}),
+        extension<RingHashPolicy>({"envoy.load_balancing_policies.ring_hash"}),
+        extension<MaglevPolicy>({"envoy.load_balancing_policies.maglev"})},
+       {"envoy.extensions.load_balancing_policies."}},
   };
 }
 

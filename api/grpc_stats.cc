@@ -37,7 +37,7 @@ const MessageDescription& describe(const GrpcStats*) {
           field<&GrpcStats::enable_upstream_stats>("enable_upstream_stats", "Measure how long calls take."),
           field<&GrpcStats::replace_dots_in_grpc_service_name>("replace_dots_in_grpc_service_name",
                                                                "Underscores for the dots in names of services."),
-          unsupported("emit_filter_state", "filter state"),
+          ignored("emit_filter_state"),
       });
   return description;
 }

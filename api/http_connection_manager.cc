@@ -190,7 +190,8 @@ const MessageDescription& describe(const HttpConnectionManager*) {
                                                                  "Remove the dot at the end of host."),
           field<&HttpConnectionManager::stream_error_on_invalid_http_message>(
               "stream_error_on_invalid_http_message",
-              "Keep the connection open after an invalid request, in place of closing it."),
+              "Whether an invalid HTTP/2 request resets its stream, as it does when not set, or closes the connection; "
+              "connections of HTTP/1 are closed in any case."),
           field<&HttpConnectionManager::append_x_forwarded_port>("append_x_forwarded_port", "Send x-forwarded-port."),
           field<&HttpConnectionManager::represent_ipv4_remote_address_as_ipv4_mapped_ipv6>(
               "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",

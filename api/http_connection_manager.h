@@ -124,7 +124,7 @@ struct HttpConnectionManager {
   bool strip_matching_host_port = false;
   std::optional<bool> strip_any_host_port;
   bool strip_trailing_host_dot = false;
-  bool stream_error_on_invalid_http_message = false;
+  std::optional<bool> stream_error_on_invalid_http_message;  // Unset: as http2_protocol_options says.
   bool append_x_forwarded_port = false;
   bool represent_ipv4_remote_address_as_ipv4_mapped_ipv6 = false;
 };

@@ -54,7 +54,7 @@ const MessageDescription& describe(const HttpInspector*) {
       message<HttpInspector>("HttpInspector", "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
                              "Tells HTTP/1 from HTTP/2 without consuming bytes.", {},
                              {
-                                 unsupported("initial_read_buffer_size", "initial read buffers"),
+                                 ignored("initial_read_buffer_size"),
                              });
   return description;
 }
@@ -132,7 +132,7 @@ const MessageDescription& describe(const FilterChain*) {
               "transport_socket_connect_timeout", "Longest TLS handshake (Envoy: 0); 0 is without limit."),
           field<&FilterChain::use_proxy_proto>("use_proxy_proto", "Expect a PROXY header.",
                                                {.deprecated = "listener_filters"}),
-          ignored("metadata"),
+          field<&FilterChain::metadata>("metadata", "Facts for %METADATA(LISTENER_FILTER_CHAIN:...)%."),
           unsupported("on_demand_configuration", "on-demand filter chains"),
       });
   return description;
@@ -233,7 +233,7 @@ const MessageDescription& describe(const Listener*) {
                                                      "Do not count its connections towards the limit of the process."),
           field<&Listener::deprecated_v1>("deprecated_v1", "Left over from the first API.",
                                           {.deprecated = "bind_to_port"}),
-          ignored("metadata"),
+          field<&Listener::metadata>("metadata", "Facts for %METADATA(LISTENER:...)%."),
           unsupported("use_original_dst", "handing connections to other listeners"),
           unsupported("enable_mptcp", "MPTCP"),
           unsupported("bypass_overload_manager", "the overload manager"),

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "api/access_log.h"
 #include "api/address.h"
+#include "api/metadata.h"
 #include "api/tls.h"
 #include "api/typed_config.h"
 #include "api/value.h"
@@ -75,6 +77,7 @@ struct FilterChain {
   std::optional<TransportSocket> transport_socket;       // TLS or plain text; plain text when not set.
   Milliseconds transport_socket_connect_timeout{10000};  // Longest TLS handshake (Envoy: 0); 0 is without limit.
   bool use_proxy_proto = false;
+  std::shared_ptr<Metadata> metadata;
 };
 
 // Socket options of one address, in place of its listener's.
@@ -129,6 +132,7 @@ struct Listener {
   std::optional<ConnectionBalanceConfig> connection_balance_config;
   bool ignore_global_conn_limit = false;
   std::optional<DeprecatedV1> deprecated_v1;
+  std::shared_ptr<Metadata> metadata;
 };
 
 const MessageDescription& describe(const TlsInspector*);

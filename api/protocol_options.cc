@@ -64,7 +64,7 @@ const MessageDescription& describe(const Http1ProtocolOptions*) {
           field<&Http1ProtocolOptions::allow_chunked_length>(
               "allow_chunked_length", "Accept content-length together with chunked, and drop the length."),
           field<&Http1ProtocolOptions::override_stream_error_on_invalid_http_message>(
-              "override_stream_error_on_invalid_http_message", "Keep the connection open after an invalid message."),
+              "override_stream_error_on_invalid_http_message", "Without effect: an invalid message closes a connection of HTTP/1."),
           field<&Http1ProtocolOptions::send_fully_qualified_url>("send_fully_qualified_url",
                                                                  "Send absolute URLs upstream."),
           field<&Http1ProtocolOptions::allow_custom_methods>("allow_custom_methods",

@@ -344,7 +344,7 @@ const MessageDescription& describe(const Route*) {
           field<&Route::per_request_buffer_limit_bytes>(
               "per_request_buffer_limit_bytes",
               "Most bytes of a request that are kept for retries; the virtual host's when not set."),
-          ignored("metadata"),
+          field<&Route::metadata>("metadata", "Facts for %METADATA(ROUTE:...)%."),
           ignored("decorator"),
           unsupported("stat_prefix", "statistics of routes"),
           unsupported("request_body_buffer_limit", "request body buffer limits"),
@@ -395,7 +395,7 @@ const MessageDescription& describe(const VirtualHost*) {
           field<&VirtualHost::per_request_buffer_limit_bytes>("per_request_buffer_limit_bytes",
                                                               "Most bytes of a request that are kept for retries; 64 "
                                                               "KiB when not set (Envoy: the connection's limit)."),
-          ignored("metadata"),
+          field<&VirtualHost::metadata>("metadata", "Facts for %METADATA(VIRTUAL_HOST:...)%."),
           field<&VirtualHost::cors>("cors", "Cross-origin resource sharing.",
                                     {.deprecated = "typed_per_filter_config"}),
           unsupported("virtual_clusters", "virtual clusters"),

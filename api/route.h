@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "api/data_source.h"
 #include "api/headers.h"
 #include "api/http_filters.h"
+#include "api/metadata.h"
 #include "api/retry_policy.h"
 #include "api/runtime.h"
 #include "api/string_matcher.h"
@@ -201,6 +203,7 @@ struct Route {
   std::vector<std::string> response_headers_to_remove;
   // Most bytes of a request that are kept for retries; the virtual host's when not set.
   std::optional<uint32_t> per_request_buffer_limit_bytes;
+  std::shared_ptr<Metadata> metadata;
 };
 
 // The routes of some domains.
@@ -223,6 +226,7 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
   // Most bytes of a request that are kept for retries; 64 KiB when not set (Envoy: the connection's limit).
   std::optional<uint32_t> per_request_buffer_limit_bytes;
+  std::shared_ptr<Metadata> metadata;
 };
 
 // A route table.

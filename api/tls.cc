@@ -140,6 +140,45 @@ const MessageDescription& describe(const TlsKeyLog*) {
   return description;
 }
 
+const MessageDescription& describe(const SdsSecretConfig*) {
+  static const MessageDescription description = message<SdsSecretConfig>(
+      "SdsSecretConfig", "", "The name of a secret under static_resources.", {},
+      {
+          field<&SdsSecretConfig::name>("name", "Its name.", {.required = true, .nonempty = true}),
+          unsupported("sds_config", "secret discovery; put the secret under static_resources.secrets"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const Secret*) {
+  static const MessageDescription description = message<Secret>(
+      "Secret", "envoy.extensions.transport_sockets.tls.v3.Secret", "A secret with its name.", {{"type", true}},
+      {
+          field<&Secret::name>("name", "The name that contexts use.", {.required = true, .nonempty = true}),
+          field<&Secret::tls_certificate>("tls_certificate", "A certificate and its key.", {.oneof = "type"}),
+          field<&Secret::session_ticket_keys>("session_ticket_keys", "Keys that encrypt session tickets.",
+                                              {.oneof = "type"}),
+          field<&Secret::validation_context>("validation_context", "Which certificates of the peer are accepted.",
+                                             {.oneof = "type"}),
+          unsupported("generic_secret", "secrets of extensions", "type"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const CombinedCertificateValidationContext*) {
+  static const MessageDescription description = message<CombinedCertificateValidationContext>(
+      "CombinedCertificateValidationContext", "", "Settings that a secret adds to.", {},
+      {
+          field<&CombinedCertificateValidationContext::default_validation_context>("default_validation_context",
+                                                                                   "The settings.", {.required = true}),
+          field<&CombinedCertificateValidationContext::validation_context_sds_secret_config>(
+              "validation_context_sds_secret_config", "The secret.", {.required = true}),
+          unsupported("validation_context_certificate_provider", "certificate providers"),
+          unsupported("validation_context_certificate_provider_instance", "certificate providers"),
+      });
+  return description;
+}
+
 const MessageDescription& describe(const CommonTlsContext*) {
   static const MessageDescription description = message<CommonTlsContext>(
       "CommonTlsContext", "", "What both sides of TLS share.", {{"validation_context_type"}},
@@ -154,9 +193,14 @@ const MessageDescription& describe(const CommonTlsContext*) {
                                                    "Protocols to offer or accept, in order of preference.",
                                                    {.format = Format::kCommaSeparated}),
           ignored("read_ahead_buffer_size"),
-          unsupported("tls_certificate_sds_secret_configs", "secret discovery"),
-          unsupported("validation_context_sds_secret_config", "secret discovery", "validation_context_type"),
-          unsupported("combined_validation_context", "secret discovery", "validation_context_type"),
+          field<&CommonTlsContext::tls_certificate_sds_secret_configs>(
+              "tls_certificate_sds_secret_configs", "The same by the names of secrets; used without tls_certificates."),
+          field<&CommonTlsContext::validation_context_sds_secret_config>("validation_context_sds_secret_config",
+                                                                         "The same by the name of a secret.",
+                                                                         {.oneof = "validation_context_type"}),
+          field<&CommonTlsContext::combined_validation_context>(
+              "combined_validation_context", "The same by the name of a secret and settings that it adds to.",
+              {.oneof = "validation_context_type"}),
           field<&CommonTlsContext::key_log>("key_log",
                                             "A file that gets the secrets of sessions, to read captures with."),
           unsupported("custom_tls_certificate_selector", "certificate selectors"),
@@ -201,7 +245,9 @@ const MessageDescription& describe(const DownstreamTlsContext*) {
               "Look at all certificates when no name matches, not only at the first."),
           field<&DownstreamTlsContext::ocsp_staple_policy>("ocsp_staple_policy",
                                                            "What happens when a staple is missing or stale."),
-          unsupported("session_ticket_keys_sds_secret_config", "secret discovery", "session_ticket_keys_type"),
+          field<&DownstreamTlsContext::session_ticket_keys_sds_secret_config>("session_ticket_keys_sds_secret_config",
+                                                                              "The same by the name of a secret.",
+                                                                              {.oneof = "session_ticket_keys_type"}),
           unsupported("require_sni", "refusing clients without a server name"),
       });
   return description;

@@ -77,11 +77,33 @@ struct TlsKeyLog {
   std::vector<CidrRange> remote_address_range;  // The same by the peer's address; both must fit.
 };
 
-// What both sides of TLS share.
+// The name of a secret that is written elsewhere.
+struct SdsSecretConfig {
+  std::string name;
+};
+
+// A secret with its name. A file holds them under static_resources; contexts name them.
+struct Secret {
+  std::string name;
+  std::optional<TlsCertificate> tls_certificate;
+  std::optional<TlsSessionTicketKeys> session_ticket_keys;
+  std::optional<CertificateValidationContext> validation_context;
+};
+
+// Settings that a secret adds to.
+struct CombinedCertificateValidationContext {
+  CertificateValidationContext default_validation_context;
+  SdsSecretConfig validation_context_sds_secret_config;
+};
+
+// What both sides of TLS share. Loading puts what a named secret holds in place of the name.
 struct CommonTlsContext {
   TlsParameters tls_params;
   std::vector<TlsCertificate> tls_certificates;
+  std::vector<SdsSecretConfig> tls_certificate_sds_secret_configs;
   std::optional<CertificateValidationContext> validation_context;
+  std::optional<SdsSecretConfig> validation_context_sds_secret_config;
+  std::optional<CombinedCertificateValidationContext> combined_validation_context;
   std::vector<std::string> alpn_protocols;
   std::optional<TlsKeyLog> key_log;
 };
@@ -94,6 +116,7 @@ struct DownstreamTlsContext {
   bool require_client_certificate = false;
   // Keys for session tickets; made and rotated by Baton when not set.
   std::optional<TlsSessionTicketKeys> session_ticket_keys;
+  std::optional<SdsSecretConfig> session_ticket_keys_sds_secret_config;
   std::optional<bool> disable_stateless_session_resumption;
   bool disable_stateful_session_resumption = false;
   std::optional<Milliseconds> session_timeout;  // Longest life of a session; the library's when not set.
@@ -130,6 +153,9 @@ const MessageDescription& describe(const CertificateValidationContext*);
 const EnumDescription& describeEnum(const CertificateValidationContext::TrustChainVerification*);
 const MessageDescription& describe(const TlsSessionTicketKeys*);
 const MessageDescription& describe(const TlsKeyLog*);
+const MessageDescription& describe(const SdsSecretConfig*);
+const MessageDescription& describe(const Secret*);
+const MessageDescription& describe(const CombinedCertificateValidationContext*);
 const MessageDescription& describe(const CommonTlsContext*);
 const MessageDescription& describe(const DownstreamTlsContext*);
 const EnumDescription& describeEnum(const DownstreamTlsContext::OcspStaplePolicy*);

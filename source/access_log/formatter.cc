@@ -92,6 +92,12 @@ void formatPieces(const Pieces& pieces, const FormatContext& context, std::strin
       }
     } else if (const auto* number = std::get_if<uint64_t>(&value)) {
       appendNumber(*number, out);
+    } else if (const auto* json = std::get_if<JsonText>(&value)) {
+      if constexpr (kind == Text::kJson) {
+        appendJson(json->text, out);
+      } else {
+        out += json->text;
+      }
     } else {
       out += unset;
     }
@@ -160,6 +166,8 @@ bool formatJson(const JsonNode& node, const FormatContext& context, bool omit_un
         out += '"';
         appendJson(*text, out);
         out += '"';
+      } else if (const auto* json = std::get_if<JsonText>(&value)) {
+        out += json->text;
       } else if (omit_unset) {
         return false;
       } else {

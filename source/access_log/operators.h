@@ -14,8 +14,13 @@
 
 namespace baton::access_log {
 
+// A value that is JSON already: an object, a list, true.
+struct JsonText {
+  std::string_view text;
+};
+
 // Nothing, a number, or text: a view into the context, or into the scratch that evaluate() was given.
-using OperatorValue = std::variant<std::monostate, uint64_t, std::string_view>;
+using OperatorValue = std::variant<std::monostate, uint64_t, std::string_view, JsonText>;
 
 class Operator {
  public:
@@ -42,6 +47,7 @@ class Operator {
   int second_option_ = 0;
   std::shared_ptr<const TimeFormat> time_;
   std::vector<Operator> choices_;  // the first that has a value counts
+  std::vector<std::string> keys_;  // the way into metadata: whose it is, then members
 };
 
 }  // namespace baton::access_log

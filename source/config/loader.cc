@@ -12,6 +12,7 @@
 #include "source/config/problems.h"
 #include "source/config/reader.h"
 #include "source/config/scalars.h"
+#include "source/config/secrets.h"
 #include "source/config/validate.h"
 
 namespace baton::config {
@@ -103,6 +104,7 @@ base::Result<std::shared_ptr<const api::Bootstrap>> load(const LoadOptions& opti
   Reader reader(problems, read_options);
   auto bootstrap = std::make_shared<api::Bootstrap>();
   reader.read(**root, describe(static_cast<const api::Bootstrap*>(nullptr)), bootstrap.get());
+  if (!problems.full()) resolveSecrets(*bootstrap, **root, problems);
   if (!problems.full()) validate(*bootstrap, **root, problems, options.check_operators);
   if (problems.errorCount() == 0) addTlsInspectors(*bootstrap, **root, problems);
   report.errors = problems.errors();

@@ -78,7 +78,8 @@ Node* merge(NodeStore& store, Node* base, Node* overlay, const api::MessageDescr
   for (size_t j = 0; j + 1 < overlay->children.size(); j += 2) {
     Node* key = overlay->children[j];
     const auto* field = message.find(key->scalar);
-    bool done = key->scalar == "@type" && base->find("@type") != nullptr;
+    bool done = (key->scalar == "@type" && base->find("@type") != nullptr) ||
+                (field != nullptr && overlay->children[j + 1]->isNull());
     for (const auto* seen : taken) done = done || (field != nullptr && seen == field);
     if (!done) merged.children.insert(merged.children.end(), {key, overlay->children[j + 1]});
   }

@@ -199,6 +199,9 @@ base::Result<Node*> parseJson(NodeStore& store, std::string name, std::string_vi
     return base::Error{base::ErrorCode::kInvalidArgument,
                        fmt::format("{}:1:1: larger than {} bytes", name, kMaxTextBytes)};
   }
+  if (const auto wrong = notUtf8(name, text)) return *wrong;
+  // A byte order mark says nothing (RFC 8259 8.1).
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const auto file = static_cast<uint8_t>(store.files.size());
   store.files.push_back(std::move(name));
   return JsonParser(store, file, text).parse();

@@ -1,5 +1,6 @@
 #include "source/config/parse_yaml.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <sstream>
 #include <unordered_map>
@@ -8,6 +9,8 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include "source/base/strings.h"
+#include "source/base/utf8.h"
 #include "source/config/flow_depth.h"
 
 namespace baton::config {
@@ -183,7 +186,32 @@ base::Error at(const std::string& name, const YAML::Mark& mark, std::string_view
           fmt::format("{}:{}:{}: {}", name, mark.line + 1, mark.column + 1, message)};
 }
 
+// A tab that indents the line of an error or the one before, which is the cause of it then.
+std::optional<YAML::Mark> indentingTab(std::string_view text, const YAML::Mark& error) {
+  const std::vector<std::string_view> lines = base::split(text, '\n');
+  for (int line = std::max(error.line - 1, 0); line <= error.line && line < static_cast<int>(lines.size()); ++line) {
+    const std::string_view indent = lines[static_cast<size_t>(line)];
+    const size_t tab = indent.find_first_not_of(' ');
+    if (tab == std::string_view::npos || indent[tab] != '\t') continue;
+    YAML::Mark mark;
+    mark.line = line;
+    mark.column = static_cast<int>(tab);
+    return mark;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<base::Error> notUtf8(const std::string& name, std::string_view text) {
+  const auto offset = base::findNotUtf8(text);
+  if (!offset) return std::nullopt;
+  const std::string_view before = text.substr(0, *offset);
+  const size_t line_start = before.rfind('\n') + 1;
+  return base::Error{base::ErrorCode::kInvalidArgument,
+                     fmt::format("{}:{}:{}: byte 0x{:02X} is not UTF-8", name, 1 + std::ranges::count(before, '\n'),
+                                 *offset - line_start + 1, static_cast<unsigned char>(text[*offset]))};
+}
 
 base::Result<Node*> parseYaml(NodeStore& store, std::string name, std::string_view text) {
   if (text.size() > kMaxTextBytes) {
@@ -192,6 +220,7 @@ base::Result<Node*> parseYaml(NodeStore& store, std::string name, std::string_vi
   if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
     return at(name, {}, fmt::format("a NUL byte at offset {}; this is not a YAML text", zero));
   }
+  if (const auto wrong = notUtf8(name, text)) return *wrong;
   if (const auto place = deeperThan(text, kMaxDepth)) {
     return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("{}:{}:{}: nested deeper than {} levels", name,
                                                                       place->line, place->column, kMaxDepth)};
@@ -212,6 +241,9 @@ base::Result<Node*> parseYaml(NodeStore& store, std::string name, std::string_vi
   } catch (const Refused& refused) {
     return at(name, refused.mark, refused.message);
   } catch (const YAML::Exception& error) {
+    if (const auto tab = indentingTab(text, error.mark)) {
+      return at(name, *tab, "not valid YAML: a tab in the indentation; YAML wants spaces there");
+    }
     return at(name, error.mark, fmt::format("not valid YAML: {}", error.msg));
   } catch (const std::exception& error) {
     return at(name, {}, fmt::format("not valid YAML: {}", error.what()));

@@ -2,6 +2,7 @@
 // too much or contain themselves, keys that are not scalars, more than one document.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,8 @@ namespace baton::config {
 base::Result<Node*> parseYaml(NodeStore& store, std::string name, std::string_view text);
 // Strict JSON (RFC 8259).
 base::Result<Node*> parseJson(NodeStore& store, std::string name, std::string_view text);
+
+// What both refuse: bytes that are not UTF-8, with their place.
+std::optional<base::Error> notUtf8(const std::string& name, std::string_view text);
 
 }  // namespace baton::config

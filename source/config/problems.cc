@@ -22,11 +22,23 @@ std::string Path::text() const {
   return text;
 }
 
+namespace {
+
+// The value of a field, also where the fields stand in the value of a TypedStruct.
+const Node* fieldOf(const Node& node, std::string_view name, bool is_key) {
+  const Node* found = node.find(name);
+  if (found == nullptr && !is_key) found = node.find(api::camelCase(name));
+  if (found != nullptr || (node.find("type_url") == nullptr && node.find("typeUrl") == nullptr)) return found;
+  const Node* value = node.find("value");
+  return value == nullptr ? nullptr : fieldOf(*value, name, is_key);
+}
+
+}  // namespace
+
 const Node& Path::locate(const Node& root) const {
   const Node* node = &root;
   for (const Step& step : steps_) {
-    const Node* next = node->find(step.name);
-    if (next == nullptr && !step.is_key) next = node->find(api::camelCase(step.name));
+    const Node* next = fieldOf(*node, step.name, step.is_key);
     if (next == nullptr || next->isNull()) return *node;
     node = next;
     // A lone value stands for a list of one.

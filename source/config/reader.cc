@@ -25,7 +25,8 @@ constexpr size_t kMaxElements = 100'000;
 
 // A field that says what it would say anyway, when it is not there.
 bool saysNothing(const Node& node) {
-  return node.isNull() || node.isPlain("false") || (node.isList() && node.children.empty());
+  return node.isNull() || node.isPlain("false") || (node.isScalar() && node.scalar.empty()) ||
+         (node.isList() && node.children.empty());
 }
 
 std::string quotedList(const std::vector<std::string_view>& names) {

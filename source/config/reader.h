@@ -63,6 +63,9 @@ class Reader {
   void checkFormat(const Node& node, const api::FieldDescription& field, std::string& value);
 
   void readAny(const Node& node, const api::FieldDescription& field, api::TypedConfig& value, const Node& parent);
+  // Settings as a free-form struct beside the name of their type.
+  void readTypedStruct(const Node& node, const api::FieldDescription& field, api::TypedConfig& value,
+                       const Node& parent);
   // Without settings the name alone may choose the extension, as it did in earlier versions of Envoy.
   bool readLegacyAny(const Node& at, const api::FieldDescription& field, api::TypedConfig& value, const Node& parent);
   void unknownType(const Node& at, std::string_view type, const api::ExtensionCategory& category, const Node& parent);

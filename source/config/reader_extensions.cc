@@ -17,6 +17,11 @@ std::string withArticle(std::string_view label) {
   return fmt::format("{} {}", vowel ? "an" : "a", label);
 }
 
+// Of a URL the part behind the last slash.
+std::string_view nameOfType(std::string_view url) {
+  return url.substr(url.rfind('/') + 1);
+}
+
 // The type that a misspelt one was meant to be. Long names of different extensions are near each other, so the parts
 // between dots are compared one by one, and one of them may differ.
 std::string_view nearestType(std::string_view type, const api::ExtensionCategory& category) {
@@ -51,8 +56,11 @@ void Reader::readAny(const Node& node, const api::FieldDescription& field, api::
     error(node, fmt::format("the \"@type\" is missing, which says what kind of {} this is", category.label));
     return;
   }
-  std::string_view type = type_node->scalar;
-  if (const size_t slash = type.rfind('/'); slash != std::string_view::npos) type.remove_prefix(slash + 1);
+  const std::string_view type = nameOfType(type_node->scalar);
+  if (type == "udpa.type.v1.TypedStruct" || type == "xds.type.v3.TypedStruct") {
+    readTypedStruct(node, field, value, parent);
+    return;
+  }
   const api::MessageDescription* description = category.find(type);
   if (description == nullptr) {
     unknownType(*type_node, type, category, parent);
@@ -60,6 +68,27 @@ void Reader::readAny(const Node& node, const api::FieldDescription& field, api::
   }
   const std::shared_ptr<void> object = description->make();
   readMessage(node, *description, object.get());
+  value = api::TypedConfig(*description, object);
+}
+
+void Reader::readTypedStruct(const Node& node, const api::FieldDescription& field, api::TypedConfig& value,
+                             const Node& parent) {
+  const api::ExtensionCategory& category = api::extensionCategory(field.options.category);
+  const Node* url = node.find("type_url");
+  if (url == nullptr) url = node.find("typeUrl");
+  if (url == nullptr || !url->isScalar()) {
+    error(node, fmt::format("the type_url is missing, which says what kind of {} this is", category.label));
+    return;
+  }
+  const api::MessageDescription* description = category.find(nameOfType(url->scalar));
+  if (description == nullptr) {
+    unknownType(*url, nameOfType(url->scalar), category, parent);
+    return;
+  }
+  const std::shared_ptr<void> object = description->make();
+  const Node* settings = node.find("value");
+  // The path is the one of settings in their own place, so that later checks find them.
+  if (settings != nullptr && !settings->isNull()) readMessage(*settings, *description, object.get());
   value = api::TypedConfig(*description, object);
 }
 

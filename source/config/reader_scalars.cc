@@ -27,7 +27,7 @@ std::string expectedNumber(const FieldDescription& field) {
   const double min = field.options.min.value_or(0);
   if (field.options.max) return fmt::format("a {} from {} to {}", what, number(min), number(*field.options.max));
   if (kind == Kind::kInt64) return fmt::format("a {}", what);
-  if (kind == Kind::kUint32 && !field.options.min) return fmt::format("a {} from 0 to 4294967295", what);
+  if (kind == Kind::kUint32) return fmt::format("a {} from {} to 4294967295", what, number(min));
   return fmt::format("a {} of at least {}", what, number(min));
 }
 

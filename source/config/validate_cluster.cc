@@ -64,6 +64,10 @@ bool isPrime(uint32_t number) {
 }
 
 void validateLoadBalancing(Validation& v, const api::Cluster& cluster) {
+  if (cluster.lb_policy == api::Cluster::LbPolicy::kLoadBalancingPolicyConfig) {
+    const Path::In in(v.path, "lb_policy");
+    v.error("LOAD_BALANCING_POLICY_CONFIG needs load_balancing_policy");
+  }
   if (const auto& ring = cluster.ring_hash_lb_config; ring && ring->minimum_ring_size > ring->maximum_ring_size) {
     const Path::In in(v.path, "ring_hash_lb_config");
     const Path::In field(v.path, "minimum_ring_size");

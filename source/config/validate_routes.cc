@@ -155,8 +155,11 @@ class RouteChecks {
       }
       const Path::In field(v_.path, "retry_on");
       const std::string_view nearest = suggestion(condition, kConditions);
-      v_.error(fmt::format("there is no condition '{}'{}", condition,
-                           nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+      std::string hint = nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
+      if (base::parseNumber<uint32_t>(condition)) {
+        hint = "; retriable-status-codes with retriable_status_codes names single ones";
+      }
+      v_.error(fmt::format("there is no condition '{}'{}", condition, hint));
       return true;
     });
     if (policy.retry_back_off && policy.retry_back_off->max_interval && policy.retry_back_off->base_interval &&

@@ -8,10 +8,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "source/base/clock.h"
 #include "source/http/codec.h"
 #include "source/network/connection_info.h"
+
+namespace baton::api {
+struct Metadata;
+}  // namespace baton::api
 
 namespace baton::http {
 
@@ -62,6 +67,20 @@ class ResponseFlags {
 };
 
 struct UpstreamInfo {
+  struct Attempted {
+    network::Address address;
+    std::string name;
+    uint64_t connection_id = 0;
+  };
+
+  // Another attempt has got an endpoint; the connection is 0 while there is none.
+  void setHost(const network::Address& address, const std::string& name, uint64_t connection) {
+    if (remote_address) earlier_hosts.push_back({*remote_address, host_name, connection_id});
+    remote_address = address;
+    host_name = name;
+    connection_id = connection;
+  }
+
   std::optional<network::Address> remote_address;  // %UPSTREAM_HOST%
   std::optional<network::Address> local_address;
   std::string host_name;
@@ -71,6 +90,8 @@ struct UpstreamInfo {
   std::shared_ptr<const network::TlsInfo> tls;
   uint32_t attempt_count = 0;
   StreamSender::WireBytes wire;
+  std::vector<Attempted> earlier_hosts;                // of attempts before the last one
+  std::shared_ptr<const api::Metadata> host_metadata;  // null: the endpoint has none; so below
 };
 
 struct StreamInfo {
@@ -101,6 +122,9 @@ struct StreamInfo {
   std::string route_name;
   std::string virtual_cluster_name;
   std::string upstream_cluster;
+  std::shared_ptr<const api::Metadata> route_metadata;
+  std::shared_ptr<const api::Metadata> virtual_host_metadata;
+  std::shared_ptr<const api::Metadata> cluster_metadata;
   UpstreamInfo upstream;
   bool health_check = false;
 };

@@ -9,6 +9,10 @@
 #include "source/base/clock.h"
 #include "source/network/address.h"
 
+namespace baton::api {
+struct Metadata;
+}  // namespace baton::api
+
 namespace baton::network {
 
 // What a finished TLS handshake says. Immutable once the handshake is done; shared with the streams of the connection.
@@ -53,7 +57,9 @@ struct ConnectionInfo {
   std::string transport_failure_reason;     // set when a handshake failed
   std::string termination_details;          // why a network filter ended the connection
   std::string filter_chain_name;
-  std::shared_ptr<const TlsInfo> tls;  // null: plaintext or handshake not finished
+  std::shared_ptr<const api::Metadata> listener_metadata;      // null: there is none
+  std::shared_ptr<const api::Metadata> filter_chain_metadata;  // the same
+  std::shared_ptr<const TlsInfo> tls;                          // null: plaintext or handshake not finished
   std::vector<std::pair<uint8_t, std::string>> proxy_protocol_tlvs;
 };
 

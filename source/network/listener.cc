@@ -220,6 +220,7 @@ void Listener::filtersDone(AcceptedSocket socket) {
 }
 
 void Listener::run(AcceptedSocket socket, std::string_view already_read) {
+  socket.info.listener_metadata = config_->metadata;
   const FilterChain* const chain = config_->chainFor(socket.info);
   if (chain == nullptr || !chain->filter) {
     if (chain == nullptr) config_->stats.no_filter_chain_match.add();
@@ -232,6 +233,7 @@ void Listener::run(AcceptedSocket socket, std::string_view already_read) {
     return dropped(std::move(socket));
   }
   socket.info.filter_chain_name = chain->name;
+  socket.info.filter_chain_metadata = chain->metadata;
   config_->stats.cx_total.add();
   config_->stats.cx_active.add();
   worker_cx_total_.add();

@@ -28,6 +28,7 @@ base::Result<FilterChain> buildChain(const api::FilterChain& settings, const api
                                      const ListenerBuilders& builders, const stats::Scope& scope) {
   FilterChain chain;
   chain.name = settings.name;
+  chain.metadata = settings.metadata;
   chain.transport_connect_timeout = settings.transport_socket_connect_timeout;
   auto transport = buildTransport(settings, builders, scope);
   if (!transport) return transport.error();
@@ -139,6 +140,7 @@ base::Result<std::shared_ptr<ListenerConfig>> ListenerConfig::build(const api::L
 
   auto config = std::shared_ptr<ListenerConfig>(new ListenerConfig{
       .name = label,
+      .metadata = settings.metadata,
       .addresses = std::move(*addresses),
       .stat_prefix = statPrefix(settings),
       .scope = scope,

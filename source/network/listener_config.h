@@ -33,6 +33,7 @@ struct ConnectionLimit {
 
 struct FilterChain {
   std::string name;
+  std::shared_ptr<const api::Metadata> metadata;
   std::shared_ptr<const TransportFactory> transport;  // never null
   std::chrono::milliseconds transport_connect_timeout{0};
   NetworkFilterFactoryPtr filter;  // null: connections are closed
@@ -85,6 +86,7 @@ struct ListenerConfig {
   const FilterChain* chainFor(const ConnectionInfo& connection) const;
 
   std::string name;
+  std::shared_ptr<const api::Metadata> metadata;
   std::vector<ListenSettings> addresses;
   std::string stat_prefix;
   stats::Scope scope;

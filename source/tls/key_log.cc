@@ -1,9 +1,13 @@
 #include "source/tls/key_log.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "source/base/log.h"
 
 namespace baton::tls {
 namespace {
@@ -30,12 +34,26 @@ bool wanted(const std::vector<network::CidrRange>& ranges, const base::Result<ne
                                 [&address](const network::CidrRange& range) { return range.contains(*address); });
 }
 
+// Whether the file can be written, or made where there is none. Sets errno.
+bool canWrite(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) {
+    if (!S_ISDIR(status.st_mode)) return ::access(path.c_str(), W_OK) == 0;
+    errno = EISDIR;
+    return false;
+  }
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::access(folder.c_str(), W_OK | X_OK) == 0;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<KeyLog>> KeyLog::open(const api::TlsKeyLog& settings) {
-  const int file = ::open(settings.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return base::systemError(std::string(kField) + ".path: cannot open " + settings.path);
-  std::unique_ptr<KeyLog> log(new KeyLog(file));
+  if (!canWrite(settings.path)) {
+    return base::systemError(std::string(kField) + ".path: cannot open " + settings.path);
+  }
+  std::unique_ptr<KeyLog> log(new KeyLog(settings.path));
   if (const auto read = readRanges(settings.local_address_range, "local_address_range", log->local_); !read) {
     return read.error();
   }
@@ -46,13 +64,24 @@ base::Result<std::unique_ptr<KeyLog>> KeyLog::open(const api::TlsKeyLog& setting
 }
 
 KeyLog::~KeyLog() {
-  ::close(file_);
+  if (file_ >= 0) ::close(file_);
+}
+
+int KeyLog::file() const {
+  std::call_once(opened_, [this] {
+    file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (file_ >= 0) return;
+    BATON_LOG(kTls, err, "secrets of TLS sessions are not logged: {}",
+              base::systemError("cannot open " + path_).message);
+  });
+  return file_;
 }
 
 void KeyLog::write(int socket, std::string_view line) const {
   if (!wanted(local_, network::Address::localOf(socket)) || !wanted(remote_, network::Address::peerOf(socket))) return;
   std::string text(line);
   text += '\n';
+  if (file() < 0) return;
   // A full disk must not stop the traffic: the line is missing then.
   [[maybe_unused]] const ssize_t written = ::write(file_, text.data(), text.size());
 }

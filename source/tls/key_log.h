@@ -1,9 +1,12 @@
 // Writes the secrets of TLS sessions to a file in the NSS key log format, with which a capture of the traffic can be
 // read while a problem is searched. Shared by the transports of a context; thread-safe: each line is one write(2) to a
-// file opened for appending. The file is made readable for its owner only.
+// file opened for appending. The file is made, readable for its owner only, when there is a first line for it, so that
+// to look at a configuration leaves nothing behind.
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +19,7 @@ namespace baton::tls {
 
 class KeyLog {
  public:
-  // Opens the file. Errors begin with the path of the field below the TLS context.
+  // Errors, such as a file that can not be written, begin with the path of the field below the TLS context.
   static base::Result<std::unique_ptr<KeyLog>> open(const api::TlsKeyLog& settings);
 
   KeyLog(const KeyLog&) = delete;
@@ -29,9 +32,12 @@ class KeyLog {
  private:
   using Ranges = std::vector<network::CidrRange>;
 
-  explicit KeyLog(int file) : file_(file) {}
+  explicit KeyLog(std::string path) : path_(std::move(path)) {}
+  int file() const;
 
-  const int file_;
+  const std::string path_;
+  mutable std::once_flag opened_;
+  mutable int file_ = -1;  // set once, by the first line
   Ranges local_;
   Ranges remote_;
 };

@@ -156,8 +156,10 @@ const api::Value* memberOf(const api::Value* value, std::string_view name) {
 }
 
 bool isCanary(const api::LbEndpoint& lb) {
-  const api::Value* all = lb.metadata ? memberOf(&*lb.metadata, "filter_metadata") : nullptr;
-  const api::Value* canary = memberOf(memberOf(all, "envoy.lb"), "canary");
+  if (lb.metadata == nullptr) return false;
+  const auto facts = lb.metadata->filter_metadata.find("envoy.lb");
+  if (facts == lb.metadata->filter_metadata.end()) return false;
+  const api::Value* canary = memberOf(&facts->second, "canary");
   return canary != nullptr && canary->boolean() != nullptr && *canary->boolean();
 }
 
@@ -171,6 +173,7 @@ base::Result<Endpoint> endpointOf(const api::Cluster& config, const api::Localit
   endpoint.priority = group.priority;
   endpoint.status = lb.health_status;
   endpoint.canary = isCanary(lb);
+  endpoint.metadata = lb.metadata;
   if (group.locality) {
     endpoint.locality = {group.locality->region, group.locality->zone, group.locality->sub_zone};
   }
@@ -211,6 +214,7 @@ HostPtr Endpoint::makeHost(const network::Address& at) const {
   host->canary = canary;
   host->draining = status == Status::kUnhealthy || status == Status::kDraining || status == Status::kTimeout;
   host->degraded = status == Status::kDegraded;
+  host->metadata = metadata;
   return host;
 }
 
@@ -218,6 +222,7 @@ base::Result<BuiltCluster> buildCluster(const api::Cluster& config, stats::Store
   BuiltCluster built;
   built.info = std::make_shared<ClusterInfo>(config.name, config.alt_stat_name, store);
   ClusterInfo& info = *built.info;
+  info.metadata = config.metadata;
   info.connect_timeout = config.connect_timeout;
   info.buffer_limit_bytes = config.per_connection_buffer_limit_bytes;
   auto lb = lbSettings(config);

@@ -24,6 +24,7 @@ struct Endpoint {
   uint32_t priority = 0;
   Locality locality;
   api::LbEndpoint::HealthStatus status = api::LbEndpoint::HealthStatus::kUnknown;
+  std::shared_ptr<const api::Metadata> metadata;
   // health_check_config
   std::optional<network::Address> health_check_address;
   uint32_t health_check_port = 0;

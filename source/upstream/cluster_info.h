@@ -51,6 +51,7 @@ struct LbSettings {
 struct ClusterInfo {
   std::string name;
   std::string observability_name;  // alt_stat_name or name
+  std::shared_ptr<const api::Metadata> metadata;
   bool maintenance = false;
   // Runtime key of maintenance mode, built once: "upstream.maintenance_mode.<name>".
   std::string maintenance_runtime_key;

@@ -86,10 +86,7 @@ void addHeaders(const std::vector<api::HeaderValueOption>& options, HttpProbeSet
 }
 
 base::Result<std::string> payload(const api::HealthCheckPayload& from) {
-  if (from.binary) {
-    if (auto bytes = base::base64Decode(*from.binary)) return *bytes;
-    return base::Error{base::ErrorCode::kInvalidArgument, "binary: not base64"};
-  }
+  if (from.binary) return *from.binary;
   std::string bytes;
   const std::string text = from.text.value_or("");
   for (size_t i = 0; i < text.size(); i += 2) {

@@ -11,6 +11,10 @@
 #include "source/base/clock.h"
 #include "source/network/address.h"
 
+namespace baton::api {
+struct Metadata;
+}  // namespace baton::api
+
 namespace baton::upstream {
 
 enum class HealthStatus : uint8_t { kHealthy, kDegraded, kUnhealthy };
@@ -52,6 +56,7 @@ class Host : public std::enable_shared_from_this<Host> {
   std::string health_check_hostname;
   bool health_check_disabled = false;
   bool canary = false;
+  std::shared_ptr<const api::Metadata> metadata;
   std::atomic<uint32_t> weight;
 
   // Set by the main thread (health checks, outlier detection, EDS), read by workers.

@@ -336,13 +336,13 @@ TEST(Loader, FieldsWithoutEffectAreMentionedOnce) {
   LoadReport report;
   loadedYaml(R"(
 flags_path: /x
-static_resources: {clusters: [{name: a, metadata: {filter_metadata: {a: {b: c}}}}, {name: b, metadata: {}}]}
+static_resources: {clusters: [{name: a, load_assignment: {cluster_name: a, endpoints: [{metadata: {}}, {metadata: {}}]}}]}
 )",
              &report);
   EXPECT_EQ(report.warnings,
             (std::vector<std::string>{"--config-yaml:2:1: flags_path: field 'flags_path' has no effect",
-                                      "--config-yaml:3:41: static_resources.clusters[0].metadata: field 'metadata' has "
-                                      "no effect"}));
+                                      "--config-yaml:3:90: static_resources.clusters[0].load_assignment.endpoints[0]."
+                                      "metadata: field 'metadata' has no effect"}));
 }
 
 TEST(Loader, UnsupportedFieldsThatSayNothingAreAccepted) {

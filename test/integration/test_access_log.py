@@ -64,7 +64,9 @@ OPERATORS = {
     "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": r"127\.0\.0\.1", "UPSTREAM_LOCAL_PORT": NUMBER,
     "UPSTREAM_REMOTE_ADDRESS": LOCAL, "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": r"127\.0\.0\.1",
     "UPSTREAM_REMOTE_PORT": "upstream port", "UPSTREAM_PROTOCOL": "HTTP/1.1", "UPSTREAM_REQUEST_ATTEMPT_COUNT": 1,
-    "UPSTREAM_TRANSPORT_FAILURE_REASON": None, "UPSTREAM_CONNECTION_ID": NUMBER,
+    "UPSTREAM_TRANSPORT_FAILURE_REASON": None, "UPSTREAM_CONNECTION_ID": NUMBER, "UPSTREAM_HOSTS_ATTEMPTED": LOCAL,
+    "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT": r"127\.0\.0\.1", "UPSTREAM_CONNECTION_IDS_ATTEMPTED": r"\d+",
+    "DYNAMIC_METADATA(a:b)": None, "CLUSTER_METADATA(a)": None,
     "DOWNSTREAM_REMOTE_ADDRESS": LOCAL, "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": r"127\.0\.0\.1",
     "DOWNSTREAM_REMOTE_PORT": NUMBER, "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": LOCAL,
     "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": r"127\.0\.0\.1", "DOWNSTREAM_DIRECT_REMOTE_PORT": NUMBER,
@@ -184,3 +186,75 @@ def test_a_tcp_connection_is_logged_at_its_end(baton, tcp_server, tmp_path):
     found = json.loads(path.read_text())
     assert (found["type"], found["in"], found["out"], found["to"], found["method"], found["code"]) == (
         "TcpConnectionEnd", 5, 6, "one", None, 0)
+
+
+def test_metadata_of_what_a_request_passes_is_printed(baton, upstream, tmp_path):
+    path = tmp_path / "access.log"
+    operators = ["METADATA(ROUTE:ours:name)", "METADATA(ROUTE:ours:deep:list)", "METADATA(ROUTE:ours)",
+                 "METADATA(ROUTE:ours:none)", "METADATA(ROUTE:theirs:name)", "METADATA(VIRTUAL_HOST:ours:n)",
+                 "METADATA(CLUSTER:ours:yes)", "CLUSTER_METADATA(ours:share)", "UPSTREAM_METADATA(ours:stage):3",
+                 'UPSTREAM_METADATA(["ours", "stage"])', "METADATA(UPSTREAM_HOST:ours:stage)", "METADATA(LISTENER:ours:edge)",
+                 "METADATA(LISTENER_FILTER_CHAIN:ours:chain)", "DYNAMIC_METADATA(ours:x)", "METADATA(DYNAMIC:ours:x)"]
+    log = {"name": "file", "typed_config": {"@type": FILE, "path": str(path), "log_format": {"json_format": {
+        **{name: f"%{name}%" for name in operators}, "text": "<%METADATA(ROUTE:ours)%>"}}}}
+
+    def ours(**facts):
+        return {"filter_metadata": {"ours": facts}}
+    server = upstream()
+    to = cluster("one", server.server_address[1], metadata=ours(yes=True, share=0.5))
+    to["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["metadata"] = ours(stage="canary")
+    manager = http_filter([{"match": {"prefix": "/"}, "route": {"cluster": "one"}, "metadata": ours(
+        name="r\"1", deep={"list": [1, "a", None]}),
+        "request_headers_to_add": [{"header": {"key": "x-name", "value": "%METADATA(ROUTE:ours:name)%"}},
+                                   {"header": {"key": "x-none", "value": "%METADATA(ROUTE:ours:none)%"}}]}],
+        access_log=[log])
+    manager["typed_config"]["route_config"]["virtual_hosts"][0]["metadata"] = ours(n=7)
+    web = listener("web", manager, metadata=ours(edge="outer"))
+    web["filter_chains"][0]["metadata"] = ours(chain="first")
+    process = baton(bootstrap([web], [to]))
+    seen = dict(request(process.port("web")).json()["headers"])
+    process.end()
+    found = json.loads(path.read_text())
+    assert json.loads(found.pop("text").strip("<>")) == {"name": 'r"1', "deep": {"list": [1, "a", None]}}
+    assert [found[name] for name in operators] == [
+        'r"1', [1, "a", None], {"name": 'r"1', "deep": {"list": [1, "a", None]}}, None, None, 7, True, 0.5, "can", "canary",
+        "canary", "outer", "first", None, None]
+    assert seen["x-name"] == 'r"1' and "x-none" not in seen
+
+
+def test_every_endpoint_that_was_asked_is_printed(baton, upstream, tmp_path):
+    path = tmp_path / "access.log"
+    operators = ["UPSTREAM_HOSTS_ATTEMPTED", "UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT", "UPSTREAM_HOST_NAMES_ATTEMPTED",
+                 "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT", "UPSTREAM_CONNECTION_IDS_ATTEMPTED", "UPSTREAM_HOST",
+                 "UPSTREAM_HOST_NAME", "UPSTREAM_HOST_NAME_WITHOUT_PORT"]
+    log = {"name": "file", "typed_config": {"@type": FILE, "path": str(path), "log_format": {"json_format": {
+        name: f"%{name}%" for name in operators}}}}
+    alive = upstream().server_address[1]
+    dead = free_port()
+    to = cluster("one", dead, alive)
+    for i, endpoint in enumerate(to["load_assignment"]["endpoints"][0]["lb_endpoints"]):
+        endpoint["endpoint"]["hostname"] = f"host{i}:80"
+    routes = [{"match": {"prefix": "/"}, "route": {"cluster": "one", "retry_policy": {
+        "retry_on": "connect-failure", "num_retries": 5, "retry_host_predicate": [
+            {"name": "envoy.retry_host_predicates.previous_hosts"}], "host_selection_retry_max_attempts": 10}}}]
+    process = baton(bootstrap([listener("web", http_filter(routes, access_log=[log]))], [to]), "--concurrency", "1")
+    for _ in range(4):
+        assert request(process.port("web")).status == 200
+    process.end()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    twice = [line for line in lines if "," in line["UPSTREAM_HOSTS_ATTEMPTED"]]
+    assert len(lines) == 4 and twice
+    assert twice[0] == {
+        "UPSTREAM_HOSTS_ATTEMPTED": f"127.0.0.1:{dead},127.0.0.1:{alive}",
+        "UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT": "127.0.0.1,127.0.0.1", "UPSTREAM_HOST_NAMES_ATTEMPTED": "host0:80,host1:80",
+        "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT": "host0,host1",
+        "UPSTREAM_CONNECTION_IDS_ATTEMPTED": twice[0]["UPSTREAM_CONNECTION_IDS_ATTEMPTED"],
+        "UPSTREAM_HOST": f"127.0.0.1:{alive}", "UPSTREAM_HOST_NAME": "host1:80", "UPSTREAM_HOST_NAME_WITHOUT_PORT": "host1"}
+    assert re.fullmatch(r"\d+", twice[0]["UPSTREAM_CONNECTION_IDS_ATTEMPTED"])
+
+
+@pytest.mark.parametrize("text, message", [
+    ("%METADATA(ROUT:a)%", "expected one of DYNAMIC, CLUSTER, ROUTE"), ("%METADATA(ROUTE)%", "NAMESPACE:KEY"),
+    ("%CLUSTER_METADATA%", "NAMESPACE:KEY"), ('%UPSTREAM_METADATA(["a", 1])%', "NAMESPACE:KEY")])
+def test_metadata_that_is_not_named_is_refused(baton, text, message):
+    test_a_format_that_means_nothing_is_refused_at_the_start(baton, text, message)

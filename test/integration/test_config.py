@@ -1,10 +1,11 @@
 """Configurations as Envoy's users write them, read by the real binary: what is accepted, and what is said of the rest."""
 import subprocess
+import tempfile
 import textwrap
 
 import pytest
 
-from conftest import BINARY, DEADLINE, bootstrap, http_filter, listener, request
+from conftest import (BINARY, DEADLINE, bootstrap, cluster, forward_all, http_filter, listener, request)
 
 TYPES = "type.googleapis.com/envoy.extensions."
 HCM = TYPES + "filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -119,6 +120,40 @@ ACCEPTED = {
           is_optional: true
           typed_config: {"@type": type.googleapis.com/some.other.Filter}
         - name: envoy.filters.http.router"""),
+    "a cluster type for names": proxy(cluster=f"""
+        cluster_type:
+          name: envoy.cluster.dns
+          typed_config:
+            "@type": {TYPES}clusters.dns.v3.DnsCluster
+            dns_lookup_family: V4_ONLY
+            dns_refresh_rate: 30s""").replace("type: STATIC\n", "connect_timeout: 1s\n"),
+    "a load balancing policy with what lb_policy says": proxy(cluster=f"""
+        lb_policy: LOAD_BALANCING_POLICY_CONFIG
+        load_balancing_policy:
+          policies:
+          - typed_extension_config:
+              name: envoy.load_balancing_policies.least_request
+              typed_config:
+                "@type": {TYPES}load_balancing_policies.least_request.v3.LeastRequest
+                choice_count: 3"""),
+    "settings as a typed struct": proxy(filters=f"""
+        - name: limit
+          typed_config:
+            "@type": type.googleapis.com/udpa.type.v1.TypedStruct
+            type_url: {TYPES}filters.http.local_ratelimit.v3.LocalRateLimit
+            value: {{stat_prefix: limit, token_bucket: {{max_tokens: 1, fill_interval: 1s}}}}
+        - name: envoy.filters.http.router
+          typed_config: {{"@type": type.googleapis.com/xds.type.v3.TypedStruct, typeUrl: {TYPES}filters.http.router.v3.Router}}
+        """),
+    "metadata of anything": proxy(manager="", chain="metadata: {filter_metadata: {a: {b: c}}}", routes="""
+        - match: {prefix: /}
+          route: {cluster: web}
+          metadata: {filter_metadata: {a: {b: {c: [1]}}}}""", cluster="metadata: {filter_metadata: {envoy.lb: {x: true}}}"),
+    "a listener filter with a read buffer": proxy().replace("    filter_chains:", f"""\
+    listener_filters:
+    - name: http
+      typed_config: {{"@type": {TYPES}filters.listener.http_inspector.v3.HttpInspector, initial_read_buffer_size: 4096}}
+    filter_chains:"""),
     "logs by their moment, and of traced requests": proxy(manager=f"""
         access_log:
         - filter: {{or_filter: {{filters: [{{log_type_filter: {{types: [DownstreamEnd]}}}}, {{traceable_filter: {{}}}}]}}}}
@@ -231,6 +266,40 @@ def test_a_json_file_is_a_bootstrap_too(tmp_path):
     assert validate(file).returncode == 0
 
 
+def test_a_json_file_may_begin_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "bootstrap.json"
+    file.write_bytes(b'\xef\xbb\xbf{"node": {"id": "a"}}')
+    assert validate(file).returncode == 0
+
+
+@pytest.mark.parametrize("name, text, place", [
+    ("a.yaml", b"node:\n  id: \"a\xff\"\n", "a.yaml:2:9: byte 0xFF is not UTF-8"),
+    ("a.json", b'{"node": {"id": "\xc3("}}', "a.json:1:18: byte 0xC3 is not UTF-8"),
+    ("a.yaml", "node: {id: a}".encode("utf-16"), "a.yaml:1:1: a NUL byte")])
+def test_what_is_not_utf8_is_refused_with_its_place(tmp_path, name, text, place):
+    file = tmp_path / name
+    file.write_bytes(text)
+    done = validate(file)
+    assert done.returncode == 1 and place in done.stderr
+
+
+def test_lines_may_end_in_carriage_returns(tmp_path):
+    file = tmp_path / "bootstrap.yaml"
+    file.write_bytes(proxy(cluster="lb_polici: RANDOM").replace("\n", "\r\n").encode())
+    done = validate(file)
+    line = proxy(cluster="lb_polici: RANDOM").split("lb_polici")[0].count("\n") + 1
+    assert done.returncode == 1
+    assert f"bootstrap.yaml:{line}:5: static_resources.clusters[0]: unknown field 'lb_polici'" in done.stderr
+
+
+def test_null_in_a_text_that_is_merged_over_a_file_changes_nothing(check):
+    assert check(proxy(), "--config-yaml", "static_resources:\nadmin: null").returncode == 0
+    done = check(proxy(), "--config-yaml", "static_resources: {clusters: [{name: other, connect_timeout: 3ms}]}")
+    assert done.returncode == 1
+    # The list goes on, and the mistake is in the text of the option.
+    assert "--config-yaml:1:61: static_resources.clusters[1].connect_timeout: expected a duration" in done.stderr
+
+
 def test_a_log_filter_by_moment_decides(baton, tmp_path):
     logs = {name: tmp_path / name for name in ("end", "tcp", "traced")}
     filters = {"end": {"log_type_filter": {"types": ["DownstreamEnd"]}},
@@ -246,3 +315,59 @@ def test_a_log_filter_by_moment_decides(baton, tmp_path):
     assert len(logs["end"].read_text().splitlines()) == 1
     assert logs["tcp"].read_text() == ""
     assert logs["traced"].read_text() == ""
+
+
+@pytest.fixture
+def short_folder():
+    """For Unix sockets, whose paths are short."""
+    with tempfile.TemporaryDirectory(prefix="b", dir="/tmp") as folder:
+        yield folder
+
+
+def test_named_secrets_stand_for_what_they_hold(baton, certificate, upstream, short_folder):
+    chain, key = certificate
+    server = upstream()
+    inner = listener("inner", http_filter(forward_all("plain")), tls={
+        "tls_certificate_sds_secret_configs": [{"name": "server"}],
+        "combined_validation_context": {"default_validation_context": {"match_typed_subject_alt_names": [
+            {"san_type": "DNS", "matcher": {"exact": "localhost"}}]},
+            "validation_context_sds_secret_config": {"name": "trust"}}})
+    inner["filter_chains"][0]["transport_socket"]["typed_config"]["require_client_certificate"] = True
+    path = f"{short_folder}/s"
+    inner["address"] = {"pipe": {"path": path}}
+    outer = cluster("tls", 1, transport_socket={"name": "tls", "typed_config": {
+        "@type": TYPES + "transport_sockets.tls.v3.UpstreamTlsContext", "sni": "localhost",
+        "common_tls_context": {"tls_certificate_sds_secret_configs": {"name": "server"},
+                               "validation_context_sds_secret_config": {"name": "trust"}}}})
+    outer["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = {"pipe": {"path": path}}
+    config = bootstrap([listener("web", http_filter(forward_all("tls"))), inner],
+                       [outer, cluster("plain", server.server_address[1])])
+    config["static_resources"]["secrets"] = [
+        {"name": "server", "tls_certificate": {"certificate_chain": {"filename": chain}, "private_key": {"filename": key}}},
+        {"name": "trust", "validation_context": {"trusted_ca": {"filename": chain}}}]
+    process = baton(config)
+    assert request(process.port("web"), "/through").status == 200
+    # Without the certificate that the secret makes necessary there is no connection.
+    done = subprocess.run(["openssl", "s_client", "-unix", path, "-ign_eof"], input="GET / HTTP/1.0\r\n\r\n",
+                          capture_output=True, text=True, timeout=DEADLINE)
+    assert "200 OK" not in done.stdout
+    assert "PRIVATE KEY" not in process.admin("/config_dump")
+
+
+def test_a_validation_leaves_no_file_behind(tmp_path, check, certificate):
+    chain, key = certificate
+    left = tmp_path / "left"
+    left.mkdir()
+    done = check(proxy(chain=f"""
+        transport_socket:
+          name: tls
+          typed_config:
+            "@type": {TYPES}transport_sockets.tls.v3.DownstreamTlsContext
+            common_tls_context:
+              tls_certificates: {{certificate_chain: {{filename: {chain}}}, private_key: {{filename: {key}}}}}
+              key_log: {{path: {left}/keys}}""", manager=f"""
+        access_log:
+        - typed_config: {{"@type": {TYPES}access_loggers.file.v3.FileAccessLog, path: {left}/log}}""",
+                       top=f"admin: {{access_log_path: {left}/admin, address: {{pipe: {{path: {left}/socket}}}}}}"))
+    assert done.returncode == 0, done.stderr
+    assert list(left.iterdir()) == []

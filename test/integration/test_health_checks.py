@@ -1,4 +1,5 @@
 """Active health checks and outlier detection against upstreams that fail."""
+import base64
 import json
 import threading
 
@@ -219,11 +220,20 @@ def exchange(expected, answer):
     return serve
 
 
+def as_text(data):
+    return {"text": data.hex()}
+
+
+def as_binary(data):
+    return {"binary": base64.b64encode(data).decode()}
+
+
+@pytest.mark.parametrize("written", [as_text, as_binary])
 @pytest.mark.parametrize("answer,verdict", [(b"+PONG\r\n", "healthy"), (b"noise+PONG", "healthy"),
                                             (b"-ERR\r\n", "/failed_active_hc")])
-def test_tcp_checks_send_and_expect_bytes(baton, tcp_server, answer, verdict):
+def test_tcp_checks_send_and_expect_bytes(baton, tcp_server, answer, verdict, written):
     port = tcp_server(exchange(b"PING\r\n", answer))
-    check = {"tcp_health_check": {"send": {"text": b"PING\r\n".hex()}, "receive": [{"text": b"+PONG".hex()}]}}
+    check = {"tcp_health_check": {"send": written(b"PING\r\n"), "receive": [written(b"+PONG")]}}
     process = baton(config(checked(port, check=check, times={"timeout": "0.3s"})))
     assert flags(process) == {port: verdict}
 

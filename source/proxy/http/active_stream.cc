@@ -268,6 +268,8 @@ const RouteChoice& ActiveStream::route() {
   route_.entry = match.entry;
   if (match.entry == nullptr) return route_;
   info_.route_name = match.entry->name;
+  info_.route_metadata = match.entry->metadata;
+  if (match.entry->virtual_host != nullptr) info_.virtual_host_metadata = match.entry->virtual_host->metadata;
   route_.target = match.entry->pickTarget(random_);
   if (route_.target != nullptr) {
     route_.cluster = route_.target->cluster;

@@ -29,13 +29,15 @@ void HttpAttempt::onStreamReady(http::StreamSender& sender, const upstream::Host
   ready_ = true;
 
   http::UpstreamInfo& upstream = request_.info.upstream;
-  upstream.remote_address = host->address;
+  upstream.setHost(host->address, host->hostname, connection.info().id);
+  upstream.host_metadata = host->metadata;
   upstream.local_address = connection.info().local_address;
-  upstream.host_name = host->hostname;
-  upstream.connection_id = connection.info().id;
   upstream.protocol = sender.protocol();
   upstream.tls = connection.info().tls;
-  if (request_.auto_host_rewrite && !host->hostname.empty()) {
+  if (request_.auto_host_rewrite && !host->hostname.empty() && request_.headers.authority() != host->hostname) {
+    if (request_.append_x_forwarded_host) {
+      request_.headers.appendToList(HeaderName::kXForwardedHost, std::string(request_.headers.authority()), ",");
+    }
     request_.headers.set(HeaderName::kAuthority, host->hostname);
   }
   noteSent(request_.end_of_stream);
@@ -49,8 +51,8 @@ void HttpAttempt::onStreamFailed(upstream::PoolFailure failure, std::string_view
   state_ = State::kOver;
   host_ = host;
   if (host != nullptr) {
-    request_.info.upstream.remote_address = host->address;
-    request_.info.upstream.host_name = host->hostname;
+    request_.info.upstream.setHost(host->address, host->hostname, 0);
+    request_.info.upstream.host_metadata = host->metadata;
   }
   owner_.onPoolFailure(failure, transport_failure_reason);
 }

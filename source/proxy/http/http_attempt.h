@@ -12,6 +12,7 @@ class HttpAttempt final : public UpstreamAttempt, private http::StreamReceiver, 
     http::StreamInfo& info;
     bool end_of_stream = false;  // the head is all there is
     bool auto_host_rewrite = false;
+    bool append_x_forwarded_host = false;  // when the host is rewritten
   };
   // All must outlive the attempt.
   HttpAttempt(AttemptOwner& owner, upstream::WorkerCluster& cluster, const upstream::LoadBalancerContext& context,

@@ -42,6 +42,10 @@ http::Http1Settings http1Settings(const api::HttpConnectionManager& config) {
 
 http::Http2Settings http2Settings(const api::HttpConnectionManager& config, size_t buffer_limit) {
   http::Http2Settings settings = http::Http2Settings::of(config.http2_protocol_options);
+  if (config.stream_error_on_invalid_http_message &&
+      !config.http2_protocol_options.override_stream_error_on_invalid_http_message) {
+    settings.stream_error_on_invalid_http_message = *config.stream_error_on_invalid_http_message;
+  }
   settings.max_headers_bytes = size_t{config.max_request_headers_kb} * 1024;
   settings.max_headers_count = config.common_http_protocol_options.max_headers_count;
   if (buffer_limit > 0) settings.stream_buffer_bytes = buffer_limit;
@@ -84,6 +88,7 @@ Result<std::shared_ptr<const HttpConfig>> HttpConfig::build(const api::HttpConne
       return invalid("http_filters: the router must be the last filter, found '" + filter.name + "' after it");
     if (const auto* router = filter.typed_config.as<api::Router>()) {
       router_seen = true;
+      built->router.count_responses = router->dynamic_stats;
       built->router.suppress_envoy_headers = router->suppress_envoy_headers;
       built->router.respect_expected_rq_timeout = router->respect_expected_rq_timeout;
       for (const std::string& name : router->strict_check_headers) {

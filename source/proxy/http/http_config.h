@@ -24,6 +24,7 @@
 namespace baton::proxy {
 
 struct RouterSettings {
+  bool count_responses = true;
   bool suppress_envoy_headers = false;
   bool respect_expected_rq_timeout = false;
   std::vector<std::string> strict_check_headers;

@@ -103,6 +103,11 @@ bool Router::findCluster(const RouteChoice& route) {
   }
   const upstream::ClusterInfo& cluster = cluster_->info();
   stream_.info().upstream_cluster = cluster.name;
+  stream_.info().cluster_metadata = cluster.metadata;
+  if (const auto& scheme = config_.api.scheme_header_transformation; scheme && scheme->match_upstream) {
+    const bool plain = cluster.transport == nullptr || cluster.transport->isPlain();
+    stream_.requestHeaders().set(HeaderName::kScheme, plain ? "http" : "https");
+  }
   const uint64_t maintenance = worker_.runtime->integer(cluster.maintenance_runtime_key, cluster.maintenance ? 100 : 0);
   if (maintenance > 0 && stream_.random() % 100 < maintenance) {
     cluster.stats.upstream_rq_maintenance_mode.add();
@@ -174,9 +179,9 @@ void Router::startAttempt(bool fresh_connection) {
     const upstream::StreamOptions options{.priority = action_->priority,
                                           .downstream_protocol = info.protocol.value_or(http::Protocol::kHttp11),
                                           .fresh_connection = fresh_connection};
-    attempt_ =
-        std::make_unique<HttpAttempt>(*this, *cluster_, *this, options, worker_.loop,
-                                      HttpAttempt::Request{headers, info, head_only_, action_->auto_host_rewrite});
+    attempt_ = std::make_unique<HttpAttempt>(
+        *this, *cluster_, *this, options, worker_.loop,
+        HttpAttempt::Request{headers, info, head_only_, action_->auto_host_rewrite, action_->append_x_forwarded_host});
   }
   const auto longest = cluster_->info().max_stream_duration;
   if (longest && longest->count() > 0 && upgrade_.empty() && !duration_timer_) {

@@ -281,6 +281,7 @@ void Router::chargeTime() {
 }
 
 void Router::chargeResponse(int status, bool canary) {
+  if (!config_.router.count_responses) return;
   const upstream::ClusterInfo& cluster = cluster_->info();
   cluster.stats.responses.charge(status);
   (internal_ ? cluster.stats.internal_responses : cluster.stats.external_responses).charge(status);

@@ -22,10 +22,9 @@ void TcpAttempt::onConnectionReady(std::unique_ptr<network::Connection> connecti
   connection_->setHandler(*this);
   const base::MonotonicTime now = connection_->loop().now();
   info_.first_upstream_tx = now;
-  info_.upstream.remote_address = host->address;
+  info_.upstream.setHost(host->address, host->hostname, connection_->info().id);
+  info_.upstream.host_metadata = host->metadata;
   info_.upstream.local_address = connection_->info().local_address;
-  info_.upstream.host_name = host->hostname;
-  info_.upstream.connection_id = connection_->info().id;
   info_.upstream.tls = connection_->info().tls;
   owner_.onAttemptReady();
   if (state_ != State::kActive) return;
@@ -41,8 +40,8 @@ void TcpAttempt::onConnectionFailed(upstream::PoolFailure failure, std::string_v
   state_ = State::kOver;
   host_ = host;
   if (host != nullptr) {
-    info_.upstream.remote_address = host->address;
-    info_.upstream.host_name = host->hostname;
+    info_.upstream.setHost(host->address, host->hostname, 0);
+    info_.upstream.host_metadata = host->metadata;
   }
   owner_.onPoolFailure(failure, transport_failure_reason);
 }

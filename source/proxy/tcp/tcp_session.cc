@@ -62,10 +62,15 @@ void TcpSession::connectLater() {
   connect_timer_->arm(std::chrono::milliseconds(worker_.random.below(static_cast<uint64_t>(most.count()) + 1)));
 }
 
+void TcpSession::tryHost(const upstream::HostPtr& host) {
+  if (host_ != nullptr) earlier_hosts_.push_back({host_->address, host_->hostname});
+  host_ = host;
+}
+
 void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transport_failure_reason,
                                     const upstream::HostPtr& host) {
   pending_ = nullptr;
-  if (host != nullptr) host_ = host;
+  if (host != nullptr) tryHost(host);
   transport_failure_reason_ = transport_failure_reason;
   switch (failure) {
     case PoolFailure::kNoHealthyHost:
@@ -92,7 +97,7 @@ void TcpSession::onConnectionFailed(PoolFailure failure, std::string_view transp
 
 void TcpSession::onConnectionReady(std::unique_ptr<network::Connection> connection, const upstream::HostPtr& host) {
   pending_ = nullptr;
-  host_ = host;
+  tryHost(host);
   counted_by_cluster_ = true;
   cluster_->report(*host, upstream::HostOutcome::kSuccess, 200);
   upstream_ = std::move(connection);
@@ -336,10 +341,15 @@ void TcpSession::log(std::string_view type) const {
   info.bytes_sent = sent_;
   info.downstream_wire.received = received_;
   info.downstream_wire.sent = sent_;
-  if (cluster_ != nullptr) info.upstream_cluster = cluster_->info().observability_name;
+  if (cluster_ != nullptr) {
+    info.upstream_cluster = cluster_->info().observability_name;
+    info.cluster_metadata = cluster_->info().metadata;
+  }
   if (host_) {
     info.upstream.remote_address = host_->address;
     info.upstream.host_name = host_->hostname;
+    info.upstream.host_metadata = host_->metadata;
+    info.upstream.earlier_hosts = earlier_hosts_;
   }
   if (upstream_id_ != 0) {
     info.upstream.local_address = upstream_local_;

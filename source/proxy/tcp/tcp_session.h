@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "source/http/stream_info.h"
 #include "source/network/network_filter.h"
@@ -54,6 +55,8 @@ class TcpSession final : public network::Session,
 
   void connectUpstream();
   void connectLater();
+  // The endpoint that is asked now.
+  void tryHost(const upstream::HostPtr& host);
   void onConnectionReady(std::unique_ptr<network::Connection> connection, const upstream::HostPtr& host) override;
   void onConnectionFailed(upstream::PoolFailure failure, std::string_view transport_failure_reason,
                           const upstream::HostPtr& host) override;
@@ -100,7 +103,8 @@ class TcpSession final : public network::Session,
 
   // For the log line.
   upstream::HostPtr host_;
-  bool counted_by_cluster_ = false;  // connectionEnded() is owed
+  std::vector<http::UpstreamInfo::Attempted> earlier_hosts_;  // of attempts before host_
+  bool counted_by_cluster_ = false;                           // connectionEnded() is owed
   http::ResponseFlags flags_;
   std::string transport_failure_reason_;
   const char* details_ = "";

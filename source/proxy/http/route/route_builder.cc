@@ -228,6 +228,7 @@ Result<DirectResponseAction> buildDirectResponse(const api::DirectResponseAction
 Result<RouteEntry> buildRoute(const api::Route& config, const RouteDefaults& defaults) {
   RouteEntry entry;
   entry.name = config.name;
+  entry.metadata = config.metadata;
   if (!config.match) return invalid("a route has no match");
   auto match = RouteMatcher::build(*config.match);
   if (!match) return match.error();

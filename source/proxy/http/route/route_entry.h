@@ -147,6 +147,7 @@ struct DirectResponseAction {
 
 struct RouteEntry {
   std::string name;
+  std::shared_ptr<const api::Metadata> metadata;
   RouteMatcher match;
   std::variant<ForwardAction, RedirectAction, DirectResponseAction> action;
   // Route, virtual host and table in the order in which they are applied.

@@ -63,6 +63,7 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const api::RouteConf
     };
     auto host = std::make_unique<VirtualHost>();
     host->name = host_config.name;
+    host->metadata = host_config.metadata;
     host->require_tls = host_config.require_tls;
     host->include_request_attempt_count = host_config.include_request_attempt_count;
     host->include_attempt_count_in_response = host_config.include_attempt_count_in_response;

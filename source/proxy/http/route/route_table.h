@@ -21,6 +21,7 @@ namespace baton::proxy {
 
 struct VirtualHost {
   std::string name;
+  std::shared_ptr<const api::Metadata> metadata;
   std::vector<RouteEntry> routes;
   api::VirtualHost::TlsRequirement require_tls = api::VirtualHost::TlsRequirement::kNone;
   HeaderMutator request_headers;
