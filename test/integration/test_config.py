@@ -297,7 +297,7 @@ def test_null_in_a_text_that_is_merged_over_a_file_changes_nothing(check):
     done = check(proxy(), "--config-yaml", "static_resources: {clusters: [{name: other, connect_timeout: 3ms}]}")
     assert done.returncode == 1
     # The list goes on, and the mistake is in the text of the option.
-    assert "--config-yaml:1:61: static_resources.clusters[1].connect_timeout: expected a duration" in done.stderr
+    assert "--config-yaml:1:62: static_resources.clusters[1].connect_timeout: expected a duration" in done.stderr
 
 
 def test_a_log_filter_by_moment_decides(baton, tmp_path):

@@ -285,7 +285,9 @@ def test_an_invalid_request_ends_its_stream_or_its_connection(edge):
         client.is_alive()
     client = h2.Client(edge.ports["strict streams"], False)
     client.send(invalid)
-    client.connection_error({h2.PROTOCOL_ERROR})
+    assert int.from_bytes(client.until(h2.GOAWAY)[3][4:8], "big") == h2.PROTOCOL_ERROR
+    while client.next():
+        pass
 
 
 # --- what is said to the upstream ---
@@ -366,7 +368,7 @@ def test_local_replies_are_mapped(edge):
 
 @pytest.mark.parametrize("name, path, seen", [
     ("raw path", "/a/../b", "/a/../b"), ("normal path", "/a/../b/./c", "/b/c"), ("normal path", "/a%2Eb/%7Ec", "/a.b/~c"),
-    ("raw path", "//a///b", "//a///b"), ("merged", "//a///b?c=//d", "/a/b?c=//d")])
+    ("raw path", "/a///b", "/a///b"), ("merged", "//a///b?c=//d", "/a/b?c=//d")])
 def test_paths_are_made_normal(edge, name, path, seen):
     assert edge.seen(name, path)["path"] == seen
 
