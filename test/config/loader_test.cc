@@ -341,7 +341,7 @@ static_resources: {clusters: [{name: a, load_assignment: {cluster_name: a, endpo
              &report);
   EXPECT_EQ(report.warnings,
             (std::vector<std::string>{"--config-yaml:2:1: flags_path: field 'flags_path' has no effect",
-                                      "--config-yaml:3:90: static_resources.clusters[0].load_assignment.endpoints[0]."
+                                      "--config-yaml:3:89: static_resources.clusters[0].load_assignment.endpoints[0]."
                                       "metadata: field 'metadata' has no effect"}));
 }
 
