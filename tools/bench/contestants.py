@@ -92,7 +92,8 @@ class Service:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(10)
+            # A build with AddressSanitizer looks for leaks when it ends.
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
