@@ -64,6 +64,16 @@ class Baton:
         wait_for(self.is_live, "the server to be live")
         return self
 
+    @contextlib.contextmanager
+    def ready(self, *servers):
+        """For fixtures that live longer than a test: waits until it is live; at the end it ends, then the servers behind it."""
+        try:
+            yield self.wait_ready()
+        finally:
+            self.end()
+            for server in servers:
+                server.end()
+
     def is_live(self):
         try:
             return self.admin("/ready").strip() == "LIVE"

@@ -7,17 +7,17 @@ from conftest import DEADLINE
 
 
 class Load:
-    """One thread makes a new connection for each request, one keeps its connection as long as it may. `answered` counts
-    good answers; failures are remembered, those of connections that are refused apart."""
+    """Of `each` kind a thread: one makes a new connection for each request, one keeps its connection as long as it may.
+    `answered` counts good answers; failures are remembered, those of connections that are refused apart."""
 
-    def __init__(self, port, pause=0.005):
+    def __init__(self, port, pause=0.005, each=1):
         self.pause = pause
         self.port = port
         self.answered = 0
         self.lock = threading.Lock()
         self.refused, self.failed = [], []
         self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(keep,)) for keep in (False, True)]
+        self.threads = [threading.Thread(target=self.run, args=(keep,)) for keep in (False, True) * each]
         for thread in self.threads:
             thread.start()
 

@@ -30,13 +30,8 @@ def hashing(request, tmp_path_factory):
     routes = [{"match": {"path": f"/{name}"}, "route": {"cluster": "web", "hash_policy": policy}}
               for name, policy in POLICIES.items()]
     process = Baton(tmp_path_factory.mktemp("hashing"), bootstrap([listener("web", http_filter(routes))], [web]))
-    try:
-        process.wait_ready()
+    with process.ready(*servers):
         yield process
-    finally:
-        process.end()
-        for server in servers:
-            server.end()
 
 
 def chosen(process, paths, headers=lambda _: {}):

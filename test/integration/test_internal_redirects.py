@@ -59,12 +59,8 @@ def following(tmp_path_factory):
                     "--file-flush-interval-msec", 10)
     process.server = server
     process.access_log = directory / "access.log"
-    try:
-        process.wait_ready()
+    with process.ready(server):
         yield process
-    finally:
-        process.end()
-        server.end()
 
 
 def ask(following, name, **fields):

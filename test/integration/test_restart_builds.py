@@ -6,55 +6,17 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
 from conftest import (BINARY, DEADLINE, ROOT, bootstrap, cluster, forward_all, free_port, http_filter, listener, request,
                       tcp_filter, wait_for)
+from load import Load
 
 OTHER = os.environ.get("BATON_OTHER_BINARY", str(ROOT / "bazel-bin/test/other_build/baton"))
 FAST = ("--probation-time-s", "0", "--drain-time-s", "1", "--parent-shutdown-time-s", "40")
 SAME_LAYOUT, OTHER_LAYOUT = {}, {"BATON_TEST_LAYOUT": "2"}
 STARTS = "server.starts_of_the_other_build"
-
-
-class Traffic:
-    """Requests from threads, one connection each or all over one. Counts good answers, and remembers failures."""
-
-    def __init__(self, port):
-        self.port = port
-        self.good = 0
-        self.failures = []
-        self.lock = threading.Lock()
-        self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(keep,)) for keep in (False, False, True, True)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self, keep):
-        client = None
-        while not self.ending.is_set():
-            try:
-                client = client or http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
-                client.request("GET", "/")
-                response = client.getresponse()
-                response.read()
-                with self.lock:
-                    self.good += response.status == 200
-                if response.will_close or not keep:
-                    client.close()
-                    client = None
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-                client = None
-            time.sleep(0.003)
-
-    def end(self):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join()
-        return self.good
 
 
 @pytest.fixture
@@ -67,7 +29,7 @@ def config(upstream):
 def test_up_and_down_and_up_again_under_load_loses_no_count(baton, base_id, config, environment):
     process = baton(config, *FAST, base_id=base_id, epoch=0)
     assert process.stat("server.version") > 0
-    traffic = Traffic(process.port("web"))
+    traffic = Load(process.port("web"), pause=0.003, each=2)
     try:
         for epoch in range(1, 5):
             binary = OTHER if epoch % 2 else BINARY
@@ -84,9 +46,9 @@ def test_up_and_down_and_up_again_under_load_loses_no_count(baton, base_id, conf
     assert traffic.failures == []
     wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "connections to be counted out")
     stats = process.stats()
-    assert traffic.good > 20
-    assert stats["http.test.downstream_rq_completed"] == stats["http.test.downstream_rq_2xx"] == traffic.good
-    assert stats["cluster.one.upstream_rq_completed"] == traffic.good
+    assert traffic.answered > 20
+    assert stats["http.test.downstream_rq_completed"] == stats["http.test.downstream_rq_2xx"] == traffic.answered
+    assert stats["cluster.one.upstream_rq_completed"] == traffic.answered
     assert stats["server.hot_restart.completed"] == 4
 
 

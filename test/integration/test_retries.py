@@ -121,12 +121,8 @@ def retries(tmp_path_factory):
     process = Baton(directory, bootstrap([listener("web", manager)], [web]), "--file-flush-interval-msec", 10)
     process.server = server
     process.access_log = directory / "access.log"
-    try:
-        process.wait_ready()
+    with process.ready(server):
         yield process
-    finally:
-        process.end()
-        server.end()
 
 
 def logged(process, path):
