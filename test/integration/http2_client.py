@@ -2,6 +2,7 @@
 import socket
 import ssl
 import struct
+import threading
 
 from conftest import DEADLINE
 
@@ -125,11 +126,7 @@ class Client:
     def answered(self, stream=1):
         """The stream is answered with 200 (index 8 of the static table) and ends."""
         _, flags, _, block = self.until(HEADERS, lambda _, number, __: number == stream)
-        while block[0] & 0xE0 == 0x20:  # Dynamic table size updates come first.
-            size, block = block[0] & 0x1F, block[1:]
-            while size == 0x1F:  # RFC 7541 5.1: the number goes on until a byte below 128.
-                size, block = block[0] & 0x80 and 0x1F, block[1:]
-        assert block[0] == 0x88, block
+        assert status_of(block) == 200, block
         if not flags & END_STREAM:
             self.until(DATA, lambda flags, number, _: number == stream and flags & END_STREAM)
 
@@ -153,3 +150,45 @@ class Client:
         self.refused(codes, stream_errors=False)
         while self.next():
             pass
+
+
+class AnsweringServer:
+    """Speaks enough HTTP/2 to get requests, then says what it is told to: on stream 1, once the request has ended or, with
+    `at_once`, when it begins. The connection stays open. Frames of the client's are kept in `seen`: (type, flags, stream,
+    payload)."""
+
+    def __init__(self, tcp_server, answer, at_once=False):
+        self.answer = answer
+        self.at_once = at_once
+        self.seen = []
+        self.ended = threading.Event()
+        self.port = tcp_server(self.serve)
+
+    def serve(self, connection):
+        connection.sendall(settings())
+        pending = b""
+        try:
+            while part := connection.recv(65536):
+                pending += part
+                pending = pending.removeprefix(PREFACE)
+                while len(pending) >= 9 and len(pending) >= 9 + int.from_bytes(pending[:3], "big"):
+                    kind, flags, stream = struct.unpack(">BBI", pending[3:9])
+                    length = 9 + int.from_bytes(pending[:3], "big")
+                    self.seen.append((kind, flags, stream, pending[9:length]))
+                    pending = pending[length:]
+                    if kind == SETTINGS and not flags & ACK:
+                        connection.sendall(frame(SETTINGS, ACK))
+                    if kind == HEADERS and self.at_once or kind in (HEADERS, DATA) and flags & END_STREAM and not self.at_once:
+                        connection.sendall(self.answer)
+        except OSError:
+            pass
+        self.ended.set()
+
+
+def status_of(block):
+    """The status that a response's header block begins with, if it is one of the static table's."""
+    while block[0] & 0xE0 == 0x20:  # Dynamic table size updates come first.
+        size, block = block[0] & 0x1F, block[1:]
+        while size == 0x1F:  # RFC 7541 5.1: the number goes on until a byte below 128.
+            size, block = block[0] & 0x80 and 0x1F, block[1:]
+    return {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}.get(block[0])
