@@ -18,6 +18,8 @@ bool equalsIgnoreCase(std::string_view a, std::string_view b);
 bool startsWithIgnoreCase(std::string_view text, std::string_view prefix);
 bool containsIgnoreCase(std::string_view text, std::string_view part);
 std::string lower(std::string_view text);
+// The same, into memory of the caller's that holds `text.size()` bytes.
+void lowerInto(std::string_view text, char* to);
 // Without leading and trailing spaces and tabs.
 std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);

@@ -25,6 +25,7 @@ struct Classes {
       if (unreserved) bits |= kUnreservedChar;
       if (unreserved || oneOf(c, "!$&'()*+,;=")) bits |= kHostChar;
       if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) bits |= kHexDigit;
+      if (c != '_') bits |= kNoUnderscore;
       of[c] = bits;
     }
   }
@@ -59,7 +60,7 @@ namespace {
 
 bool allOf(std::string_view text, internal::CharClass wanted) {
   uint8_t common = wanted;
-  for (const char c : text) common &= internal::kCharClasses[static_cast<unsigned char>(c)];
+  for (const char c : text) common &= internal::classesOf(c);
   return common != 0;
 }
 
@@ -101,21 +102,26 @@ bool isToken(std::string_view text) {
 }
 
 bool isFieldValue(std::string_view text) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
 #ifdef __SSE2__
   const __m128i flip = _mm_set1_epi8(static_cast<char>(0x80));
   const __m128i space = _mm_set1_epi8(static_cast<char>(0x20 ^ 0x80));
   const __m128i del = _mm_set1_epi8(0x7f);
-  for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const auto blockIsFine = [&](const char* block) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block));
     const __m128i control = _mm_cmplt_epi8(_mm_xor_si128(bytes, flip), space);
     const int bad = _mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(bytes, del)));
     // HTAB is rare: let the table decide about the whole block.
-    if (bad != 0 && !allOf({at, 16}, internal::kFieldValueChar)) return false;
+    return bad == 0 || allOf({block, 16}, internal::kFieldValueChar);
+  };
+  if (text.size() >= 16) {
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); end - at > 16; at += 16) {
+      if (!blockIsFine(at)) return false;
+    }
+    return blockIsFine(end - 16);  // some bytes twice: cheaper than one by one
   }
 #endif
-  return allOf({at, static_cast<size_t>(end - at)}, internal::kFieldValueChar);
+  return allOf(text, internal::kFieldValueChar);
 }
 
 bool isTargetText(std::string_view text) {

@@ -1,6 +1,7 @@
 // What characters RFC 9110 and RFC 3986 allow where, as tables: one look-up per byte on the data path.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -14,10 +15,14 @@ enum CharClass : uint8_t {
   kHostChar = 8,        // RFC 3986 reg-name without '%': unreserved, sub-delims
   kUnreservedChar = 16,
   kHexDigit = 32,
+  kNoUnderscore = 64,
 };
 extern const uint8_t kCharClasses[256];
+inline uint8_t classesOf(char c) {
+  return kCharClasses[static_cast<unsigned char>(c)];
+}
 inline bool is(char c, CharClass wanted) {
-  return (kCharClasses[static_cast<unsigned char>(c)] & wanted) != 0;
+  return (classesOf(c) & wanted) != 0;
 }
 }  // namespace internal
 
@@ -37,6 +42,22 @@ inline bool isFieldValueChar(char c) {
 // The value of a hexadecimal digit; precondition: isHexDigit().
 constexpr int hexValue(char c) {
   return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+// How many bytes at the start of `text` are token characters, and whether '_' is among them.
+struct TokenStart {
+  size_t size;
+  bool underscore;
+};
+inline TokenStart tokenStart(std::string_view text) {
+  uint8_t common = internal::kNoUnderscore;
+  size_t size = 0;
+  for (; size < text.size(); ++size) {
+    const uint8_t classes = internal::classesOf(text[size]);
+    if ((classes & internal::kTokenChar) == 0) break;
+    common &= classes;
+  }
+  return {size, common == 0};
 }
 
 // A non-empty token: a method, a field name, a connection option.

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "source/base/recycled.h"
 #include "source/base/strings.h"
 
 namespace baton::http {
@@ -32,33 +33,19 @@ struct ExtraBlock {
 
 }  // namespace
 
-struct HeaderMap::Storage {
-  Entry* entries = inline_entries;
-  uint32_t entry_count = 0;  // removed ones included
-  uint32_t entry_capacity = kInlineEntries;
+// Its arrays stay uninitialized: making one costs little when its memory is at hand.
+struct HeaderMap::Storage final : Entries, base::Recycled<HeaderMap::Storage> {
   char* free = inline_bytes;  // the arena's unused part
   char* end = inline_bytes + kInlineBytes;
   ExtraBlock* extra = nullptr;
-  Storage* next_in_pool = nullptr;
-  // 1 + the place of the first entry of each known name; 0 for none.
-  std::array<uint16_t, kKnownHeaderNames> first{};
   Entry inline_entries[kInlineEntries];
   char inline_bytes[kInlineBytes];
 
-  Storage() {}  // the arrays stay uninitialized
-  ~Storage() { dropExtra(); }
-
-  void reset() {
-    dropExtra();
+  Storage() {
     entries = inline_entries;
-    entry_count = 0;
     entry_capacity = kInlineEntries;
-    free = inline_bytes;
-    end = inline_bytes + kInlineBytes;
-    first.fill(0);
   }
-
-  void dropExtra() {
+  ~Storage() {
     if (entries != inline_entries) delete[] entries;
     while (extra != nullptr) ::operator delete(std::exchange(extra, extra->next));
   }
@@ -73,6 +60,13 @@ struct HeaderMap::Storage {
     return std::exchange(free, free + count);
   }
 
+  std::string_view keep(std::string_view text) {
+    if (text.empty()) return {"", 0};
+    char* bytes = allocate(text.size());
+    std::memcpy(bytes, text.data(), text.size());
+    return {bytes, text.size()};
+  }
+
   void growEntries() {
     auto* more = new Entry[entry_capacity * 2];
     std::copy(entries, entries + entry_count, more);
@@ -82,48 +76,20 @@ struct HeaderMap::Storage {
   }
 };
 
-// Storages of maps that have gone, for the next maps of the same thread.
-struct HeaderMapStoragePool {
-  static constexpr size_t kMostKept = 128;
-  HeaderMap::Storage* head = nullptr;
-  size_t size = 0;
-
-  ~HeaderMapStoragePool() {
-    while (head != nullptr) delete std::exchange(head, head->next_in_pool);
-    size = kMostKept;  // maps that die later in this thread free their own
-  }
-
-  HeaderMap::Storage* take() {
-    if (head == nullptr) return new HeaderMap::Storage;
-    --size;
-    return std::exchange(head, head->next_in_pool);
-  }
-
-  void give(HeaderMap::Storage* storage) {
-    if (size >= kMostKept) {
-      delete storage;
-      return;
-    }
-    storage->reset();
-    storage->next_in_pool = std::exchange(head, storage);
-    ++size;
-  }
-
-  static HeaderMapStoragePool& ofThisThread() {
-    static thread_local HeaderMapStoragePool pool;
-    return pool;
-  }
-};
+inline HeaderMap::Storage& HeaderMap::storage() {
+  if (entries_ == nullptr) entries_ = new Storage;
+  return *static_cast<Storage*>(entries_);
+}
 
 HeaderMap::HeaderMap(HeaderMap&& other) noexcept
-    : storage_(std::exchange(other.storage_, nullptr)),
+    : entries_(std::exchange(other.entries_, nullptr)),
       count_(std::exchange(other.count_, 0)),
       bytes_(std::exchange(other.bytes_, 0)) {}
 
 HeaderMap& HeaderMap::operator=(HeaderMap&& other) noexcept {
   if (this != &other) {
     clear();
-    storage_ = std::exchange(other.storage_, nullptr);
+    entries_ = std::exchange(other.entries_, nullptr);
     count_ = std::exchange(other.count_, 0);
     bytes_ = std::exchange(other.bytes_, 0);
   }
@@ -135,8 +101,8 @@ HeaderMap::~HeaderMap() {
 }
 
 void HeaderMap::clear() {
-  if (storage_ == nullptr) return;
-  HeaderMapStoragePool::ofThisThread().give(std::exchange(storage_, nullptr));
+  if (entries_ == nullptr) return;
+  delete static_cast<Storage*>(std::exchange(entries_, nullptr));
   count_ = 0;
   bytes_ = 0;
 }
@@ -144,77 +110,47 @@ void HeaderMap::clear() {
 HeaderMap HeaderMap::clone() const {
   HeaderMap copy;
   forEach([&copy](HeaderName id, std::string_view name, std::string_view value) {
-    const std::string_view kept_name = id == HeaderName::kOther ? copy.keep(name) : name;
-    copy.append(id, kept_name, copy.keep(value));
+    Storage& in = copy.storage();
+    const std::string_view kept_name = id == HeaderName::kOther ? in.keep(name) : name;
+    copy.append(in, id, kept_name, in.keep(value));
   });
   return copy;
 }
 
-const HeaderMap::Entry* HeaderMap::entriesBegin() const {
-  return storage_ == nullptr ? nullptr : storage_->entries;
-}
-
-const HeaderMap::Entry* HeaderMap::entriesEnd() const {
-  return storage_ == nullptr ? nullptr : storage_->entries + storage_->entry_count;
-}
-
-HeaderMap::Storage& HeaderMap::storage() {
-  if (storage_ == nullptr) storage_ = HeaderMapStoragePool::ofThisThread().take();
-  return *storage_;
-}
-
-HeaderMap::Entry* HeaderMap::find(HeaderName name) const {
-  if (storage_ == nullptr || name == HeaderName::kOther) return nullptr;
-  const uint16_t place = storage_->first[static_cast<size_t>(name)];
-  return place == 0 ? nullptr : &storage_->entries[place - 1];
-}
-
 HeaderMap::Entry* HeaderMap::find(std::string_view lower_case_name) const {
-  if (storage_ == nullptr) return nullptr;
+  if (entries_ == nullptr) return nullptr;
   const HeaderName known = findHeaderName(lower_case_name);
   if (known != HeaderName::kOther) return find(known);
-  for (uint32_t i = 0; i < storage_->entry_count; ++i) {
-    Entry& entry = storage_->entries[i];
+  for (uint32_t i = 0; i < entries_->entry_count; ++i) {
+    Entry& entry = entries_->entries[i];
     if (entry.id == HeaderName::kOther && !entry.removed && entry.nameView() == lower_case_name) return &entry;
   }
   return nullptr;
 }
 
-std::string_view HeaderMap::keep(std::string_view text) {
-  if (text.empty()) return {"", 0};
-  char* bytes = storage().allocate(text.size());
-  std::memcpy(bytes, text.data(), text.size());
-  return {bytes, text.size()};
-}
-
-HeaderMap::Entry& HeaderMap::append(HeaderName id, std::string_view kept_name, std::string_view kept_value) {
-  Storage& in = storage();
-  if (in.entry_count == in.entry_capacity) {
-    if (count_ < in.entry_count / 2) {
-      reindex();
-    } else {
-      in.growEntries();
-    }
-  }
+inline void HeaderMap::append(Storage& in, HeaderName id, std::string_view kept_name, std::string_view kept_value) {
+  if (in.entry_count == in.entry_capacity) makeRoom(in);
   Entry& entry = in.entries[in.entry_count++];
-  entry = {kept_name.data(),
-           kept_value.data(),
-           static_cast<uint32_t>(kept_name.size()),
-           static_cast<uint32_t>(kept_value.size()),
-           id,
-           false};
+  entry.name = kept_name.data();
+  entry.value = kept_value.data();
+  entry.name_size = static_cast<uint32_t>(kept_name.size());
+  entry.value_size = static_cast<uint32_t>(kept_value.size());
+  entry.id = id;
+  entry.removed = false;
   if (id != HeaderName::kOther) {
     uint16_t& first = in.first[static_cast<size_t>(id)];
     if (first == 0) first = static_cast<uint16_t>(std::min<uint32_t>(in.entry_count, UINT16_MAX));
   }
   ++count_;
   bytes_ += entry.name_size + entry.value_size;
-  return entry;
+}
+
+void HeaderMap::makeRoom(Storage& in) {
+  count_ < in.entry_count / 2 ? reindex(in) : in.growEntries();
 }
 
 // Drops removed entries for good and rebuilds the index.
-void HeaderMap::reindex() {
-  Storage& in = *storage_;
+void HeaderMap::reindex(Storage& in) {
   Entry* end =
       std::remove_if(in.entries, in.entries + in.entry_count, [](const Entry& entry) { return entry.removed; });
   in.entry_count = static_cast<uint32_t>(end - in.entries);
@@ -224,24 +160,6 @@ void HeaderMap::reindex() {
       in.first[static_cast<size_t>(in.entries[i].id)] = static_cast<uint16_t>(i + 1);
     }
   }
-}
-
-std::string_view HeaderMap::get(HeaderName name) const {
-  const Entry* entry = find(name);
-  return entry == nullptr ? std::string_view() : entry->valueView();
-}
-
-std::string_view HeaderMap::get(std::string_view lower_case_name) const {
-  const Entry* entry = find(lower_case_name);
-  return entry == nullptr ? std::string_view() : entry->valueView();
-}
-
-bool HeaderMap::has(HeaderName name) const {
-  return find(name) != nullptr;
-}
-
-bool HeaderMap::has(std::string_view lower_case_name) const {
-  return find(lower_case_name) != nullptr;
 }
 
 std::string_view HeaderMap::getJoined(std::string_view lower_case_name, std::string& storage) const {
@@ -259,36 +177,38 @@ std::string_view HeaderMap::getJoined(std::string_view lower_case_name, std::str
 }
 
 void HeaderMap::add(HeaderName name, std::string_view value) {
-  append(name, spelling(name), keep(value));
+  Storage& in = storage();
+  append(in, name, spelling(name), in.keep(value));
 }
 
 void HeaderMap::add(std::string_view lower_case_name, std::string_view value) {
   const HeaderName known = findHeaderName(lower_case_name);
   if (known != HeaderName::kOther) return add(known, value);
-  const std::string_view kept_name = keep(lower_case_name);
-  append(HeaderName::kOther, kept_name, keep(value));
+  Storage& in = storage();
+  const std::string_view kept_name = in.keep(lower_case_name);
+  append(in, HeaderName::kOther, kept_name, in.keep(value));
 }
 
 HeaderName HeaderMap::addAnyCase(std::string_view name, std::string_view value) {
   Storage& in = storage();
   char* lowered = in.allocate(name.size());
-  for (size_t i = 0; i < name.size(); ++i) lowered[i] = base::lowerAscii(name[i]);
+  base::lowerInto(name, lowered);
   const HeaderName known = findHeaderName({lowered, name.size()});
   if (known != HeaderName::kOther) {
     in.free = lowered;  // it was the last allocation: known names need no copy
-    append(known, spelling(known), keep(value));
+    append(in, known, spelling(known), in.keep(value));
   } else {
-    append(known, {lowered, name.size()}, keep(value));
+    append(in, known, {lowered, name.size()}, in.keep(value));
   }
   return known;
 }
 
 void HeaderMap::replace(Entry& first, std::string_view value) {
-  const std::string_view kept = keep(value);
+  const std::string_view kept = storage().keep(value);
   bytes_ += static_cast<uint32_t>(kept.size()) - first.value_size;
   first.value = kept.data();
   first.value_size = static_cast<uint32_t>(kept.size());
-  for (Entry *entry = &first + 1, *end = storage_->entries + storage_->entry_count; entry != end; ++entry) {
+  for (Entry *entry = &first + 1, *end = entries_->entries + entries_->entry_count; entry != end; ++entry) {
     if (!entry->removed && entry->id == first.id && entry->nameView() == first.nameView()) removeEntry(*entry);
   }
 }
@@ -332,9 +252,9 @@ size_t HeaderMap::removeEntry(Entry& entry) {
 size_t HeaderMap::remove(HeaderName name) {
   Entry* entry = find(name);
   if (entry == nullptr) return 0;
-  storage_->first[static_cast<size_t>(name)] = 0;
+  entries_->first[static_cast<size_t>(name)] = 0;
   size_t removed = 0;
-  for (Entry* end = storage_->entries + storage_->entry_count; entry != end; ++entry) {
+  for (Entry* end = entries_->entries + entries_->entry_count; entry != end; ++entry) {
     if (entry->id == name && !entry->removed) removed += removeEntry(*entry);
   }
   return removed;
@@ -353,12 +273,12 @@ size_t HeaderMap::remove(std::string_view lower_case_name) {
 }
 
 void HeaderMap::removeIf(const std::function<bool(std::string_view name, std::string_view value)>& unwanted) {
-  if (storage_ == nullptr) return;
+  if (entries_ == nullptr) return;
   size_t removed = 0;
-  for (Entry *entry = storage_->entries, *end = entry + storage_->entry_count; entry != end; ++entry) {
+  for (Entry *entry = entries_->entries, *end = entry + entries_->entry_count; entry != end; ++entry) {
     if (!entry->removed && unwanted(entry->nameView(), entry->valueView())) removed += removeEntry(*entry);
   }
-  if (removed > 0) reindex();
+  if (removed > 0) reindex(storage());
 }
 
 int HeaderMap::status() const {

@@ -5,6 +5,7 @@
 // worker. An empty map owns no memory; the memory of a usual one is recycled per thread, without an allocation.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,10 +25,10 @@ class HeaderMap {
   HeaderMap clone() const;
 
   // The first value of that name; empty when there is none.
-  std::string_view get(HeaderName name) const;
-  std::string_view get(std::string_view lower_case_name) const;
-  bool has(HeaderName name) const;
-  bool has(std::string_view lower_case_name) const;
+  std::string_view get(HeaderName name) const { return valueOf(find(name)); }
+  std::string_view get(std::string_view lower_case_name) const { return valueOf(find(lower_case_name)); }
+  bool has(HeaderName name) const { return find(name) != nullptr; }
+  bool has(std::string_view lower_case_name) const { return find(lower_case_name) != nullptr; }
   // All values of a name, joined by ", " when there are several (RFC 9110 5.3). `storage` holds the joined text.
   std::string_view getJoined(std::string_view lower_case_name, std::string& storage) const;
 
@@ -84,21 +85,35 @@ class HeaderMap {
     std::string_view nameView() const { return {name, name_size}; }
     std::string_view valueView() const { return {value, value_size}; }
   };
-  struct Storage;  // entries, index and arena
-  friend struct HeaderMapStoragePool;
+  // What reading needs of the storage.
+  struct Entries {
+    Entry* entries;
+    uint32_t entry_count = 0;  // removed ones included
+    uint32_t entry_capacity;
+    // 1 + the place of the first entry of each known name; 0 for none, and for kOther.
+    std::array<uint16_t, kKnownHeaderNames + 1> first{};
+  };
+  struct Storage;  // these and the arena
 
-  const Entry* entriesBegin() const;
-  const Entry* entriesEnd() const;
+  static std::string_view valueOf(const Entry* entry) {
+    return entry == nullptr ? std::string_view() : entry->valueView();
+  }
+  const Entry* entriesBegin() const { return entries_ == nullptr ? nullptr : entries_->entries; }
+  const Entry* entriesEnd() const { return entries_ == nullptr ? nullptr : entries_->entries + entries_->entry_count; }
   Storage& storage();
-  Entry* find(HeaderName name) const;
+  Entry* find(HeaderName name) const {
+    if (entries_ == nullptr) return nullptr;
+    const uint16_t place = entries_->first[static_cast<size_t>(name)];
+    return place == 0 ? nullptr : &entries_->entries[place - 1];
+  }
   Entry* find(std::string_view lower_case_name) const;
-  std::string_view keep(std::string_view text);
-  Entry& append(HeaderName id, std::string_view kept_name, std::string_view kept_value);
+  void append(Storage& in, HeaderName id, std::string_view kept_name, std::string_view kept_value);
+  void makeRoom(Storage& in);
   void replace(Entry& first, std::string_view value);
   size_t removeEntry(Entry& entry);
-  void reindex();
+  void reindex(Storage& in);
 
-  Storage* storage_ = nullptr;
+  Entries* entries_ = nullptr;  // a Storage
   uint32_t count_ = 0;
   uint32_t bytes_ = 0;
 };

@@ -58,14 +58,20 @@ namespace baton::http {
   X(kVary, "vary")                                                                   \
   X(kVia, "via")                                                                     \
   X(kXEnvoyAttemptCount, "x-envoy-attempt-count")                                    \
+  X(kXEnvoyDecoratorOperation, "x-envoy-decorator-operation")                        \
   X(kXEnvoyDegraded, "x-envoy-degraded")                                             \
   X(kXEnvoyDownstreamServiceCluster, "x-envoy-downstream-service-cluster")           \
+  X(kXEnvoyDownstreamServiceNode, "x-envoy-downstream-service-node")                 \
   X(kXEnvoyExpectedRqTimeoutMs, "x-envoy-expected-rq-timeout-ms")                    \
   X(kXEnvoyExternalAddress, "x-envoy-external-address")                              \
+  X(kXEnvoyForceTrace, "x-envoy-force-trace")                                        \
+  X(kXEnvoyHedgeOnPerTryTimeout, "x-envoy-hedge-on-per-try-timeout")                 \
   X(kXEnvoyImmediateHealthCheckFail, "x-envoy-immediate-health-check-fail")          \
   X(kXEnvoyInternal, "x-envoy-internal")                                             \
+  X(kXEnvoyIpTags, "x-envoy-ip-tags")                                                \
   X(kXEnvoyMaxRetries, "x-envoy-max-retries")                                        \
   X(kXEnvoyOriginalPath, "x-envoy-original-path")                                    \
+  X(kXEnvoyOriginalUrl, "x-envoy-original-url")                                      \
   X(kXEnvoyOverloaded, "x-envoy-overloaded")                                         \
   X(kXEnvoyRateLimited, "x-envoy-ratelimited")                                       \
   X(kXEnvoyRetriableHeaderNames, "x-envoy-retriable-header-names")                   \

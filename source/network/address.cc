@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -168,10 +167,13 @@ std::string Address::ip() const {
   // Each request's x-forwarded-for asks for this; inet_ntop(3) goes through printf.
   char* end = text.data();
   for (const char byte : ipBytes()) {
-    if (end != text.data()) *end++ = '.';
-    end = std::to_chars(end, text.data() + text.size(), static_cast<unsigned char>(byte)).ptr;
+    const auto number = static_cast<unsigned char>(byte);
+    if (number >= 100) *end++ = static_cast<char>('0' + number / 100);
+    if (number >= 10) *end++ = static_cast<char>('0' + number / 10 % 10);
+    *end++ = static_cast<char>('0' + number % 10);
+    *end++ = '.';
   }
-  return std::string(text.data(), end);
+  return std::string(text.data(), end - 1);
 }
 
 std::string Address::text() const {

@@ -2,6 +2,7 @@
 // is over. Made and destroyed by its PooledConnection; the user sees the StreamSender.
 #pragma once
 
+#include "source/base/recycled.h"
 #include "source/http/codec.h"
 #include "source/upstream/circuit_breakers.h"
 
@@ -9,7 +10,9 @@ namespace baton::upstream {
 
 class PooledConnection;
 
-class PooledStream final : public http::StreamSender, public http::StreamReceiver {
+class PooledStream final : public http::StreamSender,
+                           public http::StreamReceiver,
+                           public base::Recycled<PooledStream> {
  public:
   PooledStream(PooledConnection& connection, http::StreamReceiver& receiver);
   ~PooledStream() = default;

@@ -10,6 +10,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/base/log.h"
 #include "source/base/random.h"
+#include "source/base/recycled.h"
 #include "source/base/result.h"
 
 namespace baton::base {
@@ -139,6 +140,42 @@ TEST(RandomTest, UuidsAreVersionFourAndDistinct) {
     EXPECT_THAT(uuid, MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
     EXPECT_TRUE(seen.insert(uuid).second);
   }
+}
+
+TEST(RandomTest, AUuidShowsAllBitsButThoseOfItsVersion) {
+  class Scripted final : public Random {
+   public:
+    uint64_t next() override { return words_[at_++]; }
+
+   private:
+    uint64_t words_[2] = {0x0123456789abcdef, 0xfedcba9876543210};
+    size_t at_ = 0;
+  };
+  Scripted random;
+  EXPECT_EQ(uuid4(random), "01234567-89ab-4def-bedc-ba9876543210");
+}
+
+class Passing : public Recycled<Passing> {
+ public:
+  explicit Passing(std::set<Passing*>& all) : all_(all) { all_.insert(this); }
+  ~Passing() { all_.erase(this); }
+
+ private:
+  std::set<Passing*>& all_;
+  char rest_[64] = {};
+};
+
+TEST(RecycledTest, ObjectsAliveAreDistinctHoweverManyComeAndGo) {
+  std::set<Passing*> alive;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::unique_ptr<Passing>> kept;
+    for (int i = 0; i < 500; ++i) {
+      kept.push_back(std::make_unique<Passing>(alive));
+      if (i % 3 == 0) kept.erase(kept.begin() + i / 3);
+      ASSERT_EQ(alive.size(), kept.size());
+    }
+  }
+  EXPECT_TRUE(alive.empty());
 }
 
 TEST(ClockTest, SimulatedTimeStandsStillUntilTold) {

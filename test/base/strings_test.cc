@@ -21,10 +21,25 @@ TEST(StringsTest, ComparisonIgnoresCaseOfAsciiOnly) {
   EXPECT_EQ(lower("AbC-\xc4"), "abc-\xc4");
 }
 
+TEST(StringsTest, LowerChangesTheCapitalLettersAtEveryPlaceOfAText) {
+  for (size_t size = 1; size <= 17; ++size) {
+    for (size_t place = 0; place < size; ++place) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'x');
+        std::string expected = text;
+        text[place] = static_cast<char>(byte);
+        expected[place] = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : text[place];
+        ASSERT_EQ(lower(text), expected) << size << " bytes, at " << place << ": " << byte;
+      }
+    }
+  }
+}
+
 TEST(StringsTest, TrimTakesSpacesAndTabs) {
   EXPECT_EQ(trim(" \t a b\t "), "a b");
   EXPECT_EQ(trim(" \t"), "");
   EXPECT_EQ(trim("\n x"), "\n x");
+  EXPECT_EQ(trim(""), "");
 }
 
 TEST(StringsTest, SplitKeepsEmptyParts) {

@@ -11,12 +11,7 @@ Http1Error parseFieldLine(std::string_view line, FieldLine& field) {
   // RFC 9112 5.2: a proxy may refuse folded lines, and both readings of one are in use.
   if (line.front() == ' ' || line.front() == '\t') return Http1Error::kObsFold;
 
-  size_t colon = 0;
-  bool underscore = false;
-  while (colon < line.size() && isTokenChar(line[colon])) {
-    underscore |= line[colon] == '_';
-    ++colon;
-  }
+  const auto [colon, underscore] = tokenStart(line);
   if (colon == line.size() || line[colon] != ':') {
     const bool space = colon > 0 && colon < line.size() && (line[colon] == ' ' || line[colon] == '\t');
     return space ? Http1Error::kSpaceBeforeColon : Http1Error::kBadHeaderName;

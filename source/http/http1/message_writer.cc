@@ -43,8 +43,19 @@ class FieldWriter {
 
   // For names of ours and values that have been checked.
   void put(std::string_view name, std::string_view value) {
-    proper_case_ ? appendProperCase(out_, name) : void(out_.append(name));
-    out_.append(": ").append(value).append("\r\n");
+    if (proper_case_) {
+      appendProperCase(out_, name);
+      out_.append(": ").append(value).append("\r\n");
+      return;
+    }
+    const size_t start = out_.size();
+    out_.resize(start + name.size() + value.size() + 4);
+    char* at = std::copy(name.begin(), name.end(), out_.data() + start);
+    *at++ = ':';
+    *at++ = ' ';
+    at = std::copy(value.begin(), value.end(), at);
+    *at++ = '\r';
+    *at = '\n';
   }
   void put(std::string_view name, uint64_t number) {
     proper_case_ ? appendProperCase(out_, name) : void(out_.append(name));

@@ -176,8 +176,9 @@ bool ActiveStream::checkUnderscores() {
   const Action action = config_.api.common_http_protocol_options.headers_with_underscores_action;
   if (info_.protocol != http::Protocol::kHttp2 || action == Action::kAllow) return true;
   bool found = false;
-  request_headers_.forEach([&](HeaderName, std::string_view name, std::string_view) {
-    found = found || name.find('_') != std::string_view::npos;
+  request_headers_.forEach([&](HeaderName id, std::string_view name, std::string_view) {
+    // No known name has one.
+    found = found || (id == HeaderName::kOther && name.find('_') != std::string_view::npos);
   });
   if (!found) return true;
   if (action == Action::kDropHeader) {

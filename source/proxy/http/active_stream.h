@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "source/base/intrusive_list.h"
+#include "source/base/recycled.h"
 #include "source/event/loop.h"
 #include "source/http/codec.h"
 #include "source/proxy/http/http_config.h"
@@ -36,7 +37,10 @@ class StreamOwner {
   ~StreamOwner() = default;
 };
 
-class ActiveStream final : public RouterStream, public http::StreamReceiver, public base::ListLink<ActiveStream> {
+class ActiveStream final : public RouterStream,
+                           public http::StreamReceiver,
+                           public base::ListLink<ActiveStream>,
+                           public base::Recycled<ActiveStream> {
  public:
   ActiveStream(StreamOwner& owner, http::StreamSender& sender);
   ~ActiveStream();

@@ -1,11 +1,15 @@
 // A try over HTTP: a stream of the cluster's pool. See UpstreamAttempt.
 #pragma once
 
+#include "source/base/recycled.h"
 #include "source/proxy/http/upstream_attempt.h"
 
 namespace baton::proxy {
 
-class HttpAttempt final : public UpstreamAttempt, private http::StreamReceiver, private upstream::StreamWaiter {
+class HttpAttempt final : public UpstreamAttempt,
+                          public base::Recycled<HttpAttempt>,
+                          private http::StreamReceiver,
+                          private upstream::StreamWaiter {
  public:
   struct Request {
     http::HeaderMap& headers;  // the stream's own; auto_host_rewrite changes it

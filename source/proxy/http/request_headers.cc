@@ -27,18 +27,20 @@ constexpr HeaderName kInternalHeaders[] = {
     HeaderName::kXEnvoyUpstreamRqTimeoutAltResponse,
     HeaderName::kXEnvoyUpstreamStreamDurationMs,
     HeaderName::kXEnvoyExpectedRqTimeoutMs,
+    HeaderName::kXEnvoyForceTrace,
+    HeaderName::kXEnvoyIpTags,
+    HeaderName::kXEnvoyOriginalUrl,
+    HeaderName::kXEnvoyHedgeOnPerTryTimeout,
 };
-constexpr std::string_view kOtherInternalHeaders[] = {"x-envoy-force-trace", "x-envoy-ip-tags", "x-envoy-original-url",
-                                                      "x-envoy-hedge-on-per-try-timeout"};
-constexpr std::string_view kEdgeHeaders[] = {"x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
-                                             "x-envoy-decorator-operation"};
+constexpr HeaderName kEdgeHeaders[] = {HeaderName::kXEnvoyDownstreamServiceCluster,
+                                       HeaderName::kXEnvoyDownstreamServiceNode,
+                                       HeaderName::kXEnvoyDecoratorOperation};
 
 void removeInternalHeaders(HeaderMap& headers, const HttpConfig& config, bool edge) {
   if (edge) {
-    for (const std::string_view name : kEdgeHeaders) headers.remove(name);
+    for (const HeaderName name : kEdgeHeaders) headers.remove(name);
   }
   for (const HeaderName name : kInternalHeaders) headers.remove(name);
-  for (const std::string_view name : kOtherInternalHeaders) headers.remove(name);
   if (config.routes == nullptr) return;
   for (const std::string& name : config.routes->internalOnlyHeaders()) headers.remove(name);
 }

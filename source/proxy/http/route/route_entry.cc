@@ -1,5 +1,6 @@
 #include "source/proxy/http/route/route_entry.h"
 
+#include <algorithm>
 #include <re2/re2.h>
 
 #include "source/base/strings.h"
@@ -31,7 +32,8 @@ bool textEquals(std::string_view a, std::string_view b, bool ignore_case) {
 }  // namespace
 
 std::string_view pathWithoutQuery(std::string_view path) {
-  return path.substr(0, path.find_first_of("?#"));
+  const auto end = std::find_if(path.begin(), path.end(), [](char c) { return c == '?' || c == '#'; });
+  return {path.begin(), end};
 }
 
 base::Result<RegexEdit> RegexEdit::build(const std::optional<api::RegexRewrite>& config) {
