@@ -91,12 +91,12 @@ class Edge:
         self.plain, self.tls = self.process.port("plain"), self.process.port("tls")
 
     def ws(self, transport, scenario, path="/ws/chat"):
-        url = f"ws://127.0.0.1:{self.plain}{path}" if transport == "plain" else f"wss://localhost:{self.tls}{path}"
+        url = f"ws://127.0.0.1:{self.plain}{path}" if transport == "plain" else f"wss://127.0.0.1:{self.tls}{path}"
         return node("ws_client.js", url, "-" if transport == "plain" else self.authority, scenario)
 
     def h2(self, transport, *plays):
         """[(scenario, path)], one after the other on one connection."""
-        url = f"http://127.0.0.1:{self.plain}" if transport == "plain" else f"https://localhost:{self.tls}"
+        url = f"http://127.0.0.1:{self.plain}" if transport == "plain" else f"https://127.0.0.1:{self.tls}"
         return node("http2_client.js", url, "-" if transport == "plain" else self.authority,
                     *(word for play in plays for word in play))
 
@@ -104,7 +104,7 @@ class Edge:
         return run("curl", "-sS", "--max-time", "50", "--cacert", self.authority, *arguments)
 
     def url(self, transport, path):
-        return f"http://127.0.0.1:{self.plain}{path}" if transport == "plain" else f"https://localhost:{self.tls}{path}"
+        return f"http://127.0.0.1:{self.plain}{path}" if transport == "plain" else f"https://127.0.0.1:{self.tls}{path}"
 
     def end(self):
         self.process.end()
@@ -348,7 +348,7 @@ def test_pythons_client_keeps_its_connection(edge, transport):
     if transport == "plain":
         connection = http.client.HTTPConnection("127.0.0.1", edge.plain, timeout=DEADLINE)
     else:
-        connection = http.client.HTTPSConnection("localhost", edge.tls, timeout=DEADLINE,
+        connection = http.client.HTTPSConnection("127.0.0.1", edge.tls, timeout=DEADLINE,
                                                  context=ssl.create_default_context(cafile=edge.authority))
     connection.connect()
     first = connection.sock
