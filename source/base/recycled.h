@@ -22,7 +22,7 @@ class Recycled {
   static void operator delete(void* memory) noexcept {
     if (memory == nullptr) return;
     FreeList& list = FreeList::ofThisThread();
-    if (list.size >= kMostKept) return ::operator delete(memory);
+    if (list.size >= mostKept()) return ::operator delete(memory);
     list.head = new (memory) Free{list.head};
     ++list.size;
   }
@@ -32,10 +32,13 @@ class Recycled {
 
  private:
 #ifdef __SANITIZE_ADDRESS__
-  static constexpr std::size_t kMostKept = 0;
+  static constexpr std::size_t kMostBytesKept = 0;
 #else
-  static constexpr std::size_t kMostKept = 128;
+  static constexpr std::size_t kMostBytesKept = 1024 * 1024;  // of each thread and type
 #endif
+  static constexpr std::size_t mostKept() {
+    return kMostBytesKept / sizeof(T);
+  }
 
   struct Free {
     Free* next;
@@ -47,7 +50,7 @@ class Recycled {
 
     ~FreeList() {
       while (head != nullptr) ::operator delete(std::exchange(head, head->next));
-      size = kMostKept;  // objects that end later in this thread give their memory back themselves
+      size = mostKept();  // objects that end later in this thread give their memory back themselves
     }
 
     static FreeList& ofThisThread() {

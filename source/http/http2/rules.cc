@@ -13,10 +13,14 @@ uint8_t* bytesOf(std::string_view text) {
 }
 
 nghttp2_nv field(HeaderName id, std::string_view name, std::string_view value) {
-  // Spellings of known names live as long as the process.
-  if (id == HeaderName::kOther) return {bytesOf(name), bytesOf(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-  const std::string_view known = spelling(id);
-  return {bytesOf(known), bytesOf(value), known.size(), value.size(), NGHTTP2_NV_FLAG_NO_COPY_NAME};
+  uint8_t flags = NGHTTP2_NV_FLAG_NONE;
+  if (id != HeaderName::kOther) {
+    name = spelling(id);  // which lives as long as the process
+    flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  }
+  // Never the same twice: in the table of HPACK each would only drive out what comes again.
+  if (id == HeaderName::kXRequestId) flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+  return {bytesOf(name), bytesOf(value), name.size(), value.size(), flags};
 }
 
 bool isPseudo(HeaderName id) {

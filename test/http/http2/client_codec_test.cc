@@ -1,5 +1,6 @@
 #include "source/http/http2/client_codec.h"
 
+#include "source/base/random.h"
 #include "test/http/http2/harness.h"
 
 namespace baton::http {
@@ -27,6 +28,28 @@ TEST(Http2ClientCodec, SendsARequestAndReadsItsResponse) {
   EXPECT_EQ(stream.body, "answer");
   EXPECT_TRUE(stream.ended);
   EXPECT_EQ(client.codec->activeStreams(), 0u);
+}
+
+TEST(Http2ClientCodec, RequestIdsDoNotDriveOtherFieldsOutOfTheHeaderTable) {
+  ClientHarness client;
+  client.start();
+  std::vector<size_t> sizes;
+  for (uint32_t id = 1; id < 400; id += 2) {
+    const std::string request_id = base::uuid4(base::threadRandom());
+    client.open({{":method", "GET"},
+                 {":scheme", "http"},
+                 {":authority", "h"},
+                 {":path", "/"},
+                 {"x-kept", std::string(100, 'k')},
+                 {"x-request-id", request_id}});
+    const auto* head = client.find(H2Type::kHeaders, id);
+    ASSERT_NE(head, nullptr);
+    EXPECT_EQ(head->fields.back().second, request_id);
+    sizes.push_back(head->payload.size());
+    client.send(h2Headers(id, kOk, true));
+  }
+  EXPECT_GT(sizes[0], 90u) << "the first one spells the field out";
+  for (size_t i = 1; i < sizes.size(); ++i) EXPECT_LT(sizes[i], 60u) << "request " << i;
 }
 
 TEST(Http2ClientCodec, AnnouncesThatItWantsNoPush) {
