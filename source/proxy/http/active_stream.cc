@@ -1,47 +1,12 @@
-// The life of a stream, and the request's way in. The response's way out is in active_stream_response.cc.
+// The life of a stream, and the request's way through its filters. Beside it: active_stream_acceptance.cc (what a
+// request must be like), active_stream_response.cc (the response's way out) and active_stream_timer.cc.
 #include "source/proxy/http/active_stream.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "source/base/strings.h"
-#include "source/http/grpc.h"
-#include "source/http/message_rules.h"
-#include "source/http/path.h"
-#include "source/proxy/http/request_headers.h"
 
 namespace baton::proxy {
 
 using http::HeaderMap;
-using http::HeaderName;
-
-namespace {
-
-// For a client whose WebSocket the server has ended. Others (Envoy) end it at once, and lose what is on its way.
-constexpr Milliseconds kWebSocketCloseTimeout{5000};
-
-http::PathSettings pathSettings(const api::HttpConnectionManager& config) {
-  using Action = api::HttpConnectionManager::PathWithEscapedSlashesAction;
-  http::PathSettings settings{.normalize = config.normalize_path, .merge_slashes = config.merge_slashes};
-  switch (config.path_with_escaped_slashes_action) {
-    case Action::kImplementationSpecificDefault:
-    case Action::kKeepUnchanged:
-      settings.escaped_slashes = http::EscapedSlashes::kKeep;
-      break;
-    case Action::kRejectRequest:
-      settings.escaped_slashes = http::EscapedSlashes::kReject;
-      break;
-    case Action::kUnescapeAndRedirect:
-      settings.escaped_slashes = http::EscapedSlashes::kRedirect;
-      break;
-    case Action::kUnescapeAndForward:
-      settings.escaped_slashes = http::EscapedSlashes::kForward;
-      break;
-  }
-  return settings;
-}
-
-}  // namespace
 
 ActiveStream::ActiveStream(StreamOwner& owner, http::StreamSender& sender)
     : owner_(owner),
@@ -110,130 +75,6 @@ void ActiveStream::requestReceived() {
   request_complete_ = true;
   request_deadline_.reset();
   info_.request_received = worker_.loop.now();
-}
-
-bool ActiveStream::acceptRequest() {
-  if (worker_.server.stop_accepting_requests.load(std::memory_order_relaxed)) {
-    config_.stats.downstream_rq_overload_close.add();
-    sendLocalReply({.reason = LocalReplyReason::kOverload});
-    return false;
-  }
-  if (request_headers_.has(HeaderName::kExpect) && !config_.api.proxy_100_continue &&
-      base::equalsIgnoreCase(request_headers_.get(HeaderName::kExpect), "100-continue")) {
-    request_headers_.remove(HeaderName::kExpect);
-    if (!request_complete_) {
-      HeaderMap go_on;
-      go_on.setStatus(100);
-      sender_.sendInformational(go_on);
-      if (over_) return false;
-    }
-  }
-  if (request_headers_.authority().empty()) {
-    sendLocalReply({.reason = LocalReplyReason::kMissingHost});
-    return false;
-  }
-  if (const auto most = config_.api.max_request_bytes) {
-    const auto length = base::parseNumber<uint64_t>(request_headers_.get(HeaderName::kContentLength));
-    if (length && *length > *most) {
-      sendLocalReply({.reason = LocalReplyReason::kPayloadTooLarge});
-      return false;
-    }
-  }
-  if (request_headers_.method() == "TRACE" && !config_.api.allow_trace) {
-    sendLocalReply({.reason = LocalReplyReason::kTraceNotAllowed});
-    return false;
-  }
-  if (!checkUnderscores() || !checkPath()) return false;
-
-  const bool connect = http::isConnect(request_headers_);
-  if (connect) {
-    upgrade_ = "connect";
-  } else if (http::isUpgrade(request_headers_)) {
-    upgrade_ = base::lower(request_headers_.get(HeaderName::kUpgrade));
-    // Clear-text HTTP/2 is spoken with prior knowledge only (RFC 9113 3.1): the offer is passed over.
-    if (upgrade_ == "h2c") upgrade_.clear();
-  }
-  http::stripRequestHopByHop(request_headers_, !upgrade_.empty() && !connect);
-  const network::ConnectionInfo& connection = owner_.connectionInfo();
-  normalizeHost(request_headers_, config_, connection.local_address.port(), connection.tls != nullptr);
-  internal_ = prepareRequestHeaders(request_headers_, config_, info_, worker_.random);
-  if (!checkUpgrade()) return false;
-
-  // A route may set other limits than the connection manager.
-  if (const ForwardAction* action = route().entry != nullptr ? route().entry->forward() : nullptr) {
-    if (const auto longest = routeStreamDuration(request_headers_, *action)) {
-      duration_deadline_.reset();
-      if (longest->count() > 0) duration_deadline_ = info_.start + *longest;
-    }
-  }
-  armTimer();
-  return true;
-}
-
-// The HTTP/1.1 codec does this itself.
-bool ActiveStream::checkUnderscores() {
-  using Action = api::HttpProtocolOptions::HeadersWithUnderscoresAction;
-  const Action action = config_.api.common_http_protocol_options.headers_with_underscores_action;
-  if (info_.protocol != http::Protocol::kHttp2 || action == Action::kAllow) return true;
-  bool found = false;
-  request_headers_.forEach([&](HeaderName id, std::string_view name, std::string_view) {
-    // No known name has one.
-    found = found || (id == HeaderName::kOther && name.find('_') != std::string_view::npos);
-  });
-  if (!found) return true;
-  if (action == Action::kDropHeader) {
-    config_.http2_stats.dropped_headers_with_underscores.add();
-    request_headers_.removeIf(
-        [](std::string_view name, std::string_view) { return name.find('_') != std::string_view::npos; });
-    return true;
-  }
-  config_.http2_stats.requests_rejected_with_underscores_in_headers.add();
-  sendLocalReply({.reason = LocalReplyReason::kUnderscoreInHeader});
-  return false;
-}
-
-bool ActiveStream::checkPath() {
-  const std::string_view path = request_headers_.path();
-  if (http::isConnect(request_headers_) && path.empty()) return true;
-  if (path.empty()) {
-    sendLocalReply({.reason = LocalReplyReason::kMissingPath});
-    return false;
-  }
-  if (path.front() != '/' && path != "*") {
-    config_.stats.downstream_rq_non_relative_path.add();
-    sendLocalReply({.reason = LocalReplyReason::kRelativePath});
-    return false;
-  }
-  std::string normalized;
-  const http::PathResult result = http::normalizePath(path, pathSettings(config_.api), normalized);
-  switch (result.outcome) {
-    case http::PathResult::Outcome::kUnchanged:
-      return true;
-    case http::PathResult::Outcome::kChanged:
-      request_headers_.set(HeaderName::kPath, normalized);
-      return true;
-    case http::PathResult::Outcome::kRedirect:
-      config_.stats.downstream_rq_redirected_with_normalized_path.add();
-      sendLocalReply({.reason = LocalReplyReason::kPathNormalizationRedirect, .headers = {{"location", normalized}}});
-      return false;
-    case http::PathResult::Outcome::kReject:
-      break;
-  }
-  config_.stats.downstream_rq_failed_path_normalization.add();
-  sendLocalReply({.reason = LocalReplyReason::kPathNormalizationFailed, .details = std::string(result.details)});
-  return false;
-}
-
-bool ActiveStream::checkUpgrade() {
-  if (upgrade_.empty()) return true;
-  std::optional<bool> allowed = config_.upgradeDefault(upgrade_);
-  if (const ForwardAction* action = route().entry != nullptr ? route().entry->forward() : nullptr) {
-    if (const UpgradeRule* rule = action->upgradeRule(upgrade_)) allowed = rule->enabled;
-  }
-  if (allowed.value_or(false)) return true;
-  config_.stats.downstream_rq_ws_on_non_ws_route.add();
-  sendLocalReply({.reason = LocalReplyReason::kUpgradeRefused});
-  return false;
 }
 
 void ActiveStream::createFilters() {
@@ -468,73 +309,6 @@ void ActiveStream::startAgain(int status, HeaderMap&& headers, std::string body,
   if (!trailers || done() || local_reply_) return;
   held_trailers_ = std::move(trailers);
   passTrailers(0);
-}
-
-// --- Time ---
-
-Milliseconds ActiveStream::idleTimeout() {
-  const ForwardAction* const action =
-      headers_received_ && route_chosen_ && route_.entry != nullptr ? route_.entry->forward() : nullptr;
-  const Milliseconds idle =
-      action != nullptr && action->idle_timeout ? *action->idle_timeout : config_.api.stream_idle_timeout;
-  return waitsForClose() && (idle.count() == 0 || idle > kWebSocketCloseTimeout) ? kWebSocketCloseTimeout : idle;
-}
-
-// The server of a WebSocket has ended the connection and its client has not: RFC 6455 7.1.1 has the client end it too.
-bool ActiveStream::waitsForClose() const {
-  return tunnel_ && response_ended_ && upgrade_ == "websocket" && request_pauses_ == 0 && !router_->flushing();
-}
-
-void ActiveStream::armTimer() {
-  base::MonotonicTime next = base::MonotonicTime::max();
-  for (const auto& deadline : {headers_deadline_, request_deadline_, duration_deadline_}) {
-    if (deadline) next = std::min(next, *deadline);
-  }
-  if (const Milliseconds idle = idleTimeout(); idle.count() > 0) next = std::min(next, last_activity_ + idle);
-  // A timer that fires too early looks again; only one that would fire too late has to be moved.
-  if (next >= timer_at_) return;
-  timer_at_ = next;
-  timer_.arm(std::max(next - worker_.loop.now(), base::MonotonicTime::duration(0)));
-}
-
-void ActiveStream::onTimer() {
-  timer_at_ = base::MonotonicTime::max();
-  const base::MonotonicTime now = worker_.loop.now();
-  if (headers_deadline_ && now >= *headers_deadline_) {
-    config_.stats.downstream_rq_header_timeout.add();
-    sendLocalReply({.reason = LocalReplyReason::kRequestHeaderTimeout});
-    return;
-  }
-  if (request_deadline_ && now >= *request_deadline_) {
-    request_deadline_.reset();
-    // A tunnel's bytes are no request body.
-    if (!tunnel_) {
-      config_.stats.downstream_rq_timeout.add();
-      sendLocalReply({.reason = LocalReplyReason::kRequestTimeout});
-      return;
-    }
-  }
-  if (duration_deadline_ && now >= *duration_deadline_) {
-    config_.stats.downstream_rq_max_duration_reached.add();
-    if (response_started_) return abortResponse(LocalReplyReason::kMaxDurationInResponse, {});
-    sendLocalReply({.reason = request_complete_ ? LocalReplyReason::kMaxStreamDurationGateway
-                                                : LocalReplyReason::kMaxStreamDuration,
-                    .grpc_status = static_cast<uint32_t>(http::GrpcStatus::kDeadlineExceeded)});
-    return;
-  }
-  const Milliseconds idle = idleTimeout();
-  if (idle.count() > 0 && now >= last_activity_ + idle) {
-    if (waitsForClose() && idle == kWebSocketCloseTimeout) {
-      sender_.reset(http::StreamReset::kLocalReset);
-      return finish();
-    }
-    config_.stats.downstream_rq_idle_timeout.add();
-    if (response_started_) return abortResponse(LocalReplyReason::kIdleTimeoutInResponse, {});
-    sendLocalReply({.reason = request_complete_ ? LocalReplyReason::kStreamIdleGatewayTimeout
-                                                : LocalReplyReason::kStreamIdleTimeout});
-    return;
-  }
-  armTimer();
 }
 
 }  // namespace baton::proxy
