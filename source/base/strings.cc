@@ -28,10 +28,15 @@ uint64_t lowerEight(uint64_t bytes) {
 }
 
 template <typename Word>
-void lowerWord(const char* from, char* to) {
+Word load(const char* from) {
   Word word;
   std::memcpy(&word, from, sizeof(word));
-  word = static_cast<Word>(lowerEight(word));
+  return word;
+}
+
+template <typename Word>
+void lowerWord(const char* from, char* to) {
+  const auto word = static_cast<Word>(lowerEight(load<Word>(from)));
   std::memcpy(to, &word, sizeof(word));
 }
 
@@ -59,8 +64,12 @@ bool equalsIgnoreCase(std::string_view a, std::string_view b) {
 
 bool startsWithIgnoreCase(std::string_view text, std::string_view prefix) {
   if (text.size() < prefix.size()) return false;
-  for (size_t i = 0; i < prefix.size(); ++i) {
-    if (lowerAscii(text[i]) != lowerAscii(prefix[i])) return false;
+  size_t at = 0;
+  for (; prefix.size() - at >= 8; at += 8) {
+    if (lowerEight(load<uint64_t>(text.data() + at)) != lowerEight(load<uint64_t>(prefix.data() + at))) return false;
+  }
+  for (; at < prefix.size(); ++at) {
+    if (lowerAscii(text[at]) != lowerAscii(prefix[at])) return false;
   }
   return true;
 }

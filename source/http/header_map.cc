@@ -249,9 +249,8 @@ size_t HeaderMap::removeEntry(Entry& entry) {
   return 1;
 }
 
-size_t HeaderMap::remove(HeaderName name) {
+size_t HeaderMap::removeAll(HeaderName name) {
   Entry* entry = find(name);
-  if (entry == nullptr) return 0;
   entries_->first[static_cast<size_t>(name)] = 0;
   size_t removed = 0;
   for (Entry* end = entries_->entries + entries_->entry_count; entry != end; ++entry) {
@@ -282,7 +281,13 @@ void HeaderMap::removeIf(const std::function<bool(std::string_view name, std::st
 }
 
 int HeaderMap::status() const {
-  return base::parseNumber<int>(get(HeaderName::kStatus)).value_or(0);
+  // Asked for several times per response, and nearly always three digits.
+  const std::string_view text = get(HeaderName::kStatus);
+  const auto digit = [text](size_t at) { return static_cast<unsigned>(text[at] - '0'); };
+  if (text.size() == 3 && digit(0) < 10 && digit(1) < 10 && digit(2) < 10) {
+    return static_cast<int>(digit(0) * 100 + digit(1) * 10 + digit(2));
+  }
+  return base::parseNumber<int>(text).value_or(0);
 }
 
 void HeaderMap::setStatus(int status) {

@@ -45,7 +45,7 @@ class HeaderMap {
   // Adds ", value" to the first entry of that name, or the entry (list-valued fields).
   void appendToList(HeaderName name, std::string_view value, std::string_view separator = ", ");
   // Returns how many entries were removed.
-  size_t remove(HeaderName name);
+  size_t remove(HeaderName name) { return has(name) ? removeAll(name) : 0; }
   size_t remove(std::string_view lower_case_name);
   void removeIf(const std::function<bool(std::string_view name, std::string_view value)>& unwanted);
   void clear();
@@ -110,6 +110,7 @@ class HeaderMap {
   void append(Storage& in, HeaderName id, std::string_view kept_name, std::string_view kept_value);
   void makeRoom(Storage& in);
   void replace(Entry& first, std::string_view value);
+  size_t removeAll(HeaderName name);
   size_t removeEntry(Entry& entry);
   void reindex(Storage& in);
 

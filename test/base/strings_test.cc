@@ -13,6 +13,10 @@ TEST(StringsTest, ComparisonIgnoresCaseOfAsciiOnly) {
   EXPECT_FALSE(equalsIgnoreCase("a", "ab"));
   EXPECT_FALSE(equalsIgnoreCase("@", "`")) << "they differ in the bit that tells upper from lower case";
   EXPECT_FALSE(equalsIgnoreCase("\xc4", "\xe4"));
+  EXPECT_TRUE(equalsIgnoreCase("Transfer-Encoding", "tRANSFER-eNCODING"));
+  EXPECT_FALSE(equalsIgnoreCase("transfer-encoding", "transfer-encodinG "));
+  EXPECT_FALSE(equalsIgnoreCase("transfer_encoding", "transfer-encoding"));
+  EXPECT_FALSE(equalsIgnoreCase("aaaaaaa@", "aaaaaaa`"));
   EXPECT_TRUE(startsWithIgnoreCase("Bearer x", "bearer "));
   EXPECT_FALSE(startsWithIgnoreCase("Bea", "bearer"));
   EXPECT_TRUE(containsIgnoreCase("keep-alive, Upgrade", "upgrade"));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/http/http2/callbacks.h"
+#include "source/http/http2/memory.h"
 
 namespace baton::http::http2 {
 
@@ -77,8 +78,8 @@ Session::Session(Side side, Role& role, event::Loop& loop, ByteSink& sink, Codec
   nghttp2_option_set_peer_max_concurrent_streams(option, 100);
   // FloodGuard counts resets, and says why the connection ends.
   nghttp2_option_set_stream_reset_rate_limit(option, kUnlimited, kUnlimited);
-  const int failed = side == Side::kServer ? nghttp2_session_server_new2(&session_, Callbacks::table(), this, option)
-                                           : nghttp2_session_client_new2(&session_, Callbacks::table(), this, option);
+  const auto make = side == Side::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  const int failed = make(&session_, Callbacks::table(), this, option, sessionMemory());
   nghttp2_option_del(option);
   if (failed != 0) throw std::bad_alloc();
   last_received_ = now();
