@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "source/base/strings.h"
+#include "source/stats/region.h"
 #include "source/stats/store.h"
 
 namespace baton::stats {
@@ -26,6 +27,8 @@ class Importer {
   void gauge(std::string_view name, int64_t value);
   // The other side has ended: its share of the gauges ends with it.
   void dropGauges();
+  // All that a region holds which this process only observes: counters also of the dead, gauges of the living.
+  void everythingOf(Region& region);
 
  private:
   template <typename Handle, typename Value>

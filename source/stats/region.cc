@@ -27,6 +27,7 @@ using base::systemError;
 // version, so that any build can tell whether a file is in use.
 constexpr off_t kLivenessOffset = off_t{1} << 40;
 
+constexpr uint32_t kMaxNameBytes = 4096;
 constexpr auto kLockRetry = std::chrono::microseconds(50);
 
 constexpr uint64_t kActiveBit = 1;
@@ -148,7 +149,7 @@ Result<std::unique_ptr<Region>> Region::anonymous(const RegionOptions& options) 
 Result<std::unique_ptr<Region>> Region::initialise(int fd, const RegionOptions& options) {
   const layout::Sizes sizes(options.max_stats, options.max_name_bytes);
   if (options.max_stats == 0 || sizes.blocks > layout::kMaxBlocks || options.max_name_bytes < 64 ||
-      options.max_name_bytes > 4096) {
+      options.max_name_bytes > kMaxNameBytes) {
     ::close(fd);
     return Error{ErrorCode::kInvalidArgument,
                  "shared memory: expected 1 to 1048576 stats with names of 64 to 4096 bytes"};
@@ -182,20 +183,56 @@ Result<std::unique_ptr<Region>> Region::initialise(int fd, const RegionOptions& 
   return region;
 }
 
-Result<std::unique_ptr<Region>> Region::open(const RegionOptions& options) {
+Result<int> Region::openFile(const RegionOptions& options) {
   const int fd = ::open(pathOf(options).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 && errno == ENOENT) return Error{ErrorCode::kNotFound, "there is no " + pathOf(options)};
   if (fd < 0) return systemError("shared memory: opening " + pathOf(options));
-  return attach(fd, options);
+  return fd;
 }
 
-Result<std::unique_ptr<Region>> Region::adopt(int fd, const RegionOptions& options) {
-  // A descriptor from another process shares that process's locks. Ours must die with us, so open the file anew.
+Result<std::unique_ptr<Region>> Region::open(const RegionOptions& options) {
+  const auto fd = openFile(options);
+  if (!fd) return fd.error();
+  return attach(*fd, options);
+}
+
+// A descriptor from another process shares that process's locks. Ours must die with us, so open the file anew.
+Result<int> Region::reopen(int fd) {
   const std::string self = "/proc/self/fd/" + std::to_string(fd);
   const int own = ::open(self.c_str(), O_RDWR | O_CLOEXEC);
   closeAfterError(fd);
   if (own < 0) return systemError("shared memory: opening the parent's region");
-  return attach(own, options);
+  return own;
+}
+
+Result<std::unique_ptr<Region>> Region::adopt(int fd, const RegionOptions& options) {
+  const auto own = reopen(fd);
+  if (!own) return own.error();
+  return attach(*own, options);
+}
+
+Result<std::unique_ptr<Region>> Region::observe(const RegionOptions& options) {
+  const auto fd = openFile(options);
+  if (!fd) return fd.error();
+  return attachAnySizes(*fd, options);
+}
+
+Result<std::unique_ptr<Region>> Region::observe(int fd) {
+  const auto own = reopen(fd);
+  if (!own) return own.error();
+  RegionOptions options;
+  options.name = "the parent's region";
+  return attachAnySizes(*own, options);
+}
+
+Result<std::unique_ptr<Region>> Region::attachAnySizes(int fd, RegionOptions options) {
+  layout::Header head{};
+  if (::pread(fd, &head, sizeof(head), 0) == static_cast<ssize_t>(sizeof(head)) && head.max_stats > 0 &&
+      head.max_stats <= layout::kMaxBlocks * kStatsPerBlock && head.max_name_bytes <= kMaxNameBytes) {
+    options.max_stats = head.max_stats;
+    options.max_name_bytes = head.max_name_bytes;
+  }
+  return attach(fd, options);
 }
 
 Result<std::unique_ptr<Region>> Region::attach(int fd, const RegionOptions& options) {
@@ -298,6 +335,10 @@ Result<void> Region::claim(uint64_t epoch, unsigned workers) {
     struct flock liveness = livenessLock(slot);
     if (::fcntl(fd_, F_OFD_SETLK, &liveness) != 0) continue;
     clearSlotLocked(slot, std::min(workers + 1, kMaxShards));
+    // Here a full file system stops the start of a process; later it would cost the values their continuity.
+    for (uint32_t first = 0; first < size(); first += kStatsPerBlock) {
+      if (auto room = back(slot, first); !room) return room.error();
+    }
     layout::Slot& own = header_->slot[slot];
     own.pid.store(::getpid(), std::memory_order_relaxed);
     own.start_time.store(startTimeOfThisProcess(), std::memory_order_relaxed);
@@ -349,6 +390,16 @@ std::vector<Generation> Region::generations() const {
   }
   std::sort(live.begin(), live.end(), [](const auto& a, const auto& b) { return a.epoch < b.epoch; });
   return live;
+}
+
+std::optional<uint64_t> Region::lastEpoch() const {
+  std::optional<uint64_t> last;
+  const uint64_t commit = header_->commit.load(std::memory_order_acquire);
+  for (unsigned slot = 0; slot < layout::kSlots; ++slot) {
+    if ((commit & slotBit(slot)) == 0) continue;
+    last = std::max(last.value_or(0), header_->slot[slot].epoch.load(std::memory_order_relaxed));
+  }
+  return last;
 }
 
 size_t Region::foldDead() {
@@ -420,15 +471,19 @@ Result<uint32_t> Region::intern(StatKind kind, GaugeMode mode, std::string_view 
 
 Result<uint64_t*> Region::cell(uint32_t index) {
   if (!slot_) return Error{ErrorCode::kInvalidArgument, "this process has no generation slot"};
-  layout::Slot& own = header_->slot[*slot_];
-  if (!backed(*slot_, index)) {
-    const size_t block = index / kStatsPerBlock;
-    const auto at = static_cast<size_t>(reinterpret_cast<char*>(cellAt(*slot_, block * kStatsPerBlock)) - memory_);
-    auto room = reserve(at, own.shards.load(std::memory_order_relaxed) * kShardStride, "values");
-    if (!room) return room.error();
-    own.backed[block / 64].fetch_or(uint64_t{1} << block % 64, std::memory_order_release);
-  }
+  if (auto room = back(*slot_, index); !room) return room.error();
   return cellAt(*slot_, index);
+}
+
+Result<void> Region::back(unsigned slot, uint32_t index) {
+  if (backed(slot, index)) return {};
+  layout::Slot& own = header_->slot[slot];
+  const size_t block = index / kStatsPerBlock;
+  const auto at = static_cast<size_t>(reinterpret_cast<char*>(cellAt(slot, block * kStatsPerBlock)) - memory_);
+  auto room = reserve(at, own.shards.load(std::memory_order_relaxed) * kShardStride, "values");
+  if (!room) return room;
+  own.backed[block / 64].fetch_or(uint64_t{1} << block % 64, std::memory_order_release);
+  return {};
 }
 
 std::string_view Region::name(uint32_t index) const {

@@ -53,6 +53,10 @@ class Region {
   static base::Result<std::unique_ptr<Region>> open(const RegionOptions& options);
   // Takes over a descriptor that came from another process; `fd` is closed whatever happens.
   static base::Result<std::unique_ptr<Region>> adopt(int fd, const RegionOptions& options);
+  // As open() and adopt(), but of any sizes, which may be others than ours: to read and fold what those in it have
+  // counted. kProtocol when its layout version is another.
+  static base::Result<std::unique_ptr<Region>> observe(const RegionOptions& options);
+  static base::Result<std::unique_ptr<Region>> observe(int fd);
   // Memory without a name, for one process or for those that get its descriptor.
   static base::Result<std::unique_ptr<Region>> anonymous(const RegionOptions& options);
   // Unlinks the file if no generation in it is alive. True when it is gone.
@@ -64,12 +68,16 @@ class Region {
 
   // What two builds must have in common to share a region: "LAYOUT.MAX_STATS.MAX_NAME_BYTES.SLOTS.SHARDS".
   static std::string layoutString(uint32_t max_stats, uint32_t max_name_bytes);
+  std::string layoutString() const { return layoutString(header_->max_stats, header_->max_name_bytes); }
 
-  // Takes a slot for this process, which will run `workers` workers. Folds the dead first. Once per region.
+  // Takes a slot for this process, which will run `workers` workers, with memory behind it for every stat that is
+  // there already. Folds the dead first. Once per region.
   base::Result<void> claim(uint64_t epoch, unsigned workers);
   void setState(GenerationState state);
   // The live ones, oldest epoch first.
   std::vector<Generation> generations() const;
+  // The highest epoch of all that are alive or have not been folded; nothing when there is none.
+  std::optional<uint64_t> lastEpoch() const;
   // Adds the counters of dead generations to the base and drops their gauges. Returns how many.
   size_t foldDead();
 
@@ -99,7 +107,10 @@ class Region {
 
   Region(int fd, char* memory, const layout::Sizes& sizes, const RegionOptions& options);
   static base::Result<std::unique_ptr<Region>> initialise(int fd, const RegionOptions& options);
+  static base::Result<int> openFile(const RegionOptions& options);
+  static base::Result<int> reopen(int fd);
   static base::Result<std::unique_ptr<Region>> attach(int fd, const RegionOptions& options);
+  static base::Result<std::unique_ptr<Region>> attachAnySizes(int fd, RegionOptions options);
 
   base::Result<void> reserve(size_t offset, size_t bytes, std::string_view what);
   const layout::Name& nameAt(uint32_t index) const;
@@ -108,6 +119,8 @@ class Region {
   uint64_t* cellAt(unsigned slot, uint32_t index) const;
   static bool locked(int fd, unsigned slot);
   bool backed(unsigned slot, uint32_t index) const;
+  // Puts memory behind the block of a stat, in a slot of this process.
+  base::Result<void> back(unsigned slot, uint32_t index);
   // Calls `visit(cell value)` for each shard of a stat in a slot.
   template <typename Visit>
   void forEachShard(unsigned slot, uint32_t index, Visit&& visit) const;

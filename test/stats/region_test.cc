@@ -11,6 +11,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "source/stats/import.h"
 #include "source/stats/store.h"
 
 namespace baton::stats {
@@ -141,6 +142,20 @@ TEST_F(RegionTest, FullSharedMemoryIsACleanError) {
   EXPECT_EQ(region.error().code, base::ErrorCode::kResourceExhausted);
   EXPECT_NE(region.error().message.find("No space left"), std::string::npos) << region.error().message;
   EXPECT_NE(access((directory_ + "/" + options_.name).c_str(), F_OK), 0);
+}
+
+TEST_F(RegionTest, SharedMemoryThatFilledUpLaterIsACleanErrorForTheNextGenerationAndNoneForTheLiving) {
+  create();
+  const auto parent = openStore(0);
+  parent->counter("c").add(3);
+  options_.reserve = [](int, off_t, off_t) { return ENOSPC; };
+  const auto region = open();
+  const auto claimed = region->claim(1, 2);
+  ASSERT_FALSE(claimed.ok());
+  EXPECT_EQ(claimed.error().code, base::ErrorCode::kResourceExhausted);
+  EXPECT_EQ(claimed.error().message, "shared memory: no room for values: No space left on device");
+  EXPECT_EQ(parent->region()->generations().size(), 1u);
+  EXPECT_EQ(parent->findCounter("c"), 3u);
 }
 
 TEST_F(RegionTest, SizesOutOfRangeAreRefused) {
@@ -378,6 +393,51 @@ TEST_F(RegionTest, AnAdoptedDescriptorGivesALifeOfItsOwn) {
   EXPECT_EQ((*child)->generations().size(), 2u);
   parent->reset();
   EXPECT_EQ((*child)->generations().size(), 1u);
+}
+
+TEST_F(RegionTest, AProcessOfOtherSizesTakesInWhatTheKilledHadCounted) {
+  create();
+  const pid_t grandparent = startGeneration(0, [](Store& store) {
+    store.counter("c").add(100);
+    store.gauge("g").set(7);
+  });
+  const pid_t parent = startGeneration(1, [](Store& store) {
+    store.counter("c").add(20);
+    store.gauge("g").set(2);
+  });
+  RegionOptions other = options_;
+  other.max_stats = 20000;
+  other.max_name_bytes = 100;
+  auto own = Region::anonymous(other);
+  ASSERT_TRUE(own.ok());
+  ASSERT_TRUE((*own)->claim(2, 1).ok());
+  Store store(std::move(*own));
+  Importer importer(store);
+  importer.counter("c", 110);  // what the parent had said before it was killed
+  importer.gauge("g", 9);
+
+  const auto observed = Region::observe(dup(open()->fd()));
+  ASSERT_TRUE(observed.ok()) << observed.error().message;
+  end(parent);
+  importer.dropGauges();
+  importer.everythingOf(**observed);
+  EXPECT_EQ(store.findCounter("c"), 120u);
+  EXPECT_EQ(store.findGauge("g"), 7) << "of the grandparent, which lives";
+  EXPECT_EQ((*observed)->generations().size(), 1u);
+  end(grandparent);
+  importer.everythingOf(**observed);
+  EXPECT_EQ(store.findCounter("c"), 120u);
+  EXPECT_EQ(store.findGauge("g"), 0);
+  EXPECT_TRUE((*observed)->generations().empty());
+}
+
+TEST_F(RegionTest, WhatIsNoRegionOfThisVersionIsNotObserved) {
+  const std::string path = directory_ + "/" + options_.name;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT, 0600);
+  ASSERT_EQ(write(file, "something else", 14), 14);
+  const auto observed = Region::observe(file);
+  ASSERT_FALSE(observed.ok());
+  EXPECT_EQ(observed.error().code, base::ErrorCode::kProtocol);
 }
 
 TEST_F(RegionTest, TheFileOfTheLivingIsNeverRemoved) {
