@@ -126,11 +126,7 @@ base::Result<void> Server::start() {
   store_ = std::move(*store);
   stats_ = std::make_unique<ServerStats>(*store_);
 
-  auto bootstrap = Configuration::load(options_, *store_);
-  if (!bootstrap) return bootstrap.error();
-  auto configuration = Configuration::build(*bootstrap, options_, main_loop_.loop(), *store_, false);
-  if (!configuration) return configuration.error();
-  configuration_ = std::move(*configuration);
+  if (auto configured = configure(); !configured) return configured;
   phases_.report(Phase::kConfigured);
 
   // Before the first look at a host: one that is known to be dead is not asked to prove it by a failed request.
@@ -165,6 +161,15 @@ base::Result<void> Server::start() {
   phases_.report(Phase::kCommitted);
   if (!child || !generation_->hasParent()) onProbationOver();
   updateStats();
+  return {};
+}
+
+base::Result<void> Server::configure() {
+  auto bootstrap = Configuration::load(options_, *store_);
+  if (!bootstrap) return bootstrap.error();
+  auto configuration = Configuration::build(*bootstrap, options_, main_loop_.loop(), *store_, false);
+  if (!configuration) return configuration.error();
+  configuration_ = std::move(*configuration);
   return {};
 }
 
@@ -371,6 +376,7 @@ void Server::everyFlush() {
   base::flushLog();
   store_->mergeHistograms();
   store_->foldDeadGenerations();
+  generation_->observeElders();
   configuration_->ticketKeys().rotate();
   flush_timer_.arm(configuration_->bootstrap().stats_flush_interval);
 }

@@ -74,6 +74,7 @@ class Server final : private hot_restart::ParentServer {
   base::Result<void> takeOverSockets();
   base::Result<void> takeOverState();
   base::Result<void> checkParity();
+  base::Result<void> configure();
   void startWorkers();
   void assign(std::vector<SocketAssignment> assignments, bool accept_now);
   void onProbationOver();

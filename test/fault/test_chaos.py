@@ -44,13 +44,9 @@ def outcome(step, victim, number):
     return ("child", False) if at >= NAMES.index("parent PARITY_REPORT") else ("parent", False)
 
 
-# Once its probation is over the child is the service: its death is a service's death, and nobody's rollback. And a child
-# can't go on alone when its parent is killed before it knows who that is, or with the sockets on their way.
-NOT_IN_IT = ({(name, "child", signal.SIGKILL) for name in ("child PROBATION_OVER", "parent DRAIN_STATUS")} |
-             {(name, "parent", signal.SIGKILL) for name in ("child HELLO", "parent WELCOME", "parent LISTENER_BATCH",
-                                                            "child BATCH_RECEIVED")})
-TABLE = [cell for name in NAMES for victim in ("child", "parent") for number in (signal.SIGKILL, signal.SIGSTOP)
-         if (cell := (name, victim, number)) not in NOT_IN_IT]
+# Once its probation is over the child is the service: its death is a service's death, and nobody's rollback.
+TABLE = [(name, victim, number) for name in NAMES for victim in ("child", "parent") for number in (signal.SIGKILL, signal.SIGSTOP)
+         if not (victim == "child" and number == signal.SIGKILL and NAMES.index(name) >= NAMES.index("child PROBATION_OVER"))]
 
 
 class Case:

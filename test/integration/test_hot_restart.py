@@ -70,18 +70,22 @@ def test_a_request_in_flight_is_finished_by_the_parent(baton, base_id, tcp_serve
     assert parent.wait_ended() == 0
 
 
-def test_a_child_killed_in_probation_is_rolled_back_at_once(baton, base_id, config):
-    parent = baton(config, *FAST, base_id=base_id, epoch=0)
+def test_a_child_killed_in_probation_is_rolled_back_at_once(baton, base_id, config, record_property):
+    # No deadline of the parent's is near: it is the end of the channel that makes it accept again.
+    parent = baton(config, *FAST, "--hot-restart-timeout-ms", "60000", base_id=base_id, epoch=0)
     port = parent.port("web")
     load = Load(port)
     try:
         child = baton(config, "--probation-time-s", "60", base_id=base_id, epoch=1)
         wait_for(lambda: "phase COMMITTED" in child.output(), "the take-over")
+        began = time.monotonic()
         child.send_signal(signal.SIGKILL)
         child.wait_ended()
-        began = time.monotonic()
+        assert request(port).status == 200
+        took = time.monotonic() - began
+        record_property("rollback_s", took)
+        assert took < 5
         wait_for(lambda: "ROLLBACK" in parent.output(), "the rollback")
-        assert time.monotonic() - began < 5
     finally:
         load.end()
     # Requests that the child had in hand died with it; new connections never failed.
@@ -205,18 +209,6 @@ def test_concurrency_may_change_both_ways(baton, base_id, config):
     assert load.failures == []
 
 
-def test_another_layout_carries_counters_by_messages(baton, base_id, config):
-    parent = baton(config, *FAST, base_id=base_id, epoch=0)
-    port = parent.port("web")
-    for _ in range(20):
-        assert request(port).status == 200
-    child = baton(config, *FAST, "--max-stats", "20000", base_id=base_id, epoch=1)
-    assert parent.wait_ended() == 0
-    for _ in range(5):
-        assert request(port).status == 200
-    assert child.stat("http.test.downstream_rq_completed") == 25
-
-
 def test_nothing_is_left_after_the_last_exit(baton, base_id, config, tmp_path):
     path = tmp_path / "restart"
     parent = baton(config, *FAST, "--socket-path", str(path), base_id=base_id, epoch=0)
@@ -313,7 +305,8 @@ def test_three_hundred_listeners_cross_quickly(baton, base_id, upstream):
     assert parent.wait_ended() == 0
 
 
-def test_the_place_of_a_dead_process_is_taken_while_its_parent_still_drains(baton, base_id, config):
+@pytest.mark.parametrize("sizes", [(), ("--max-stats", "20000")], ids=["same sizes", "other sizes"])
+def test_the_place_of_a_dead_process_is_taken_while_its_parent_still_drains(baton, base_id, config, sizes):
     options = ("--probation-time-s", "0", "--drain-time-s", "600", "--parent-shutdown-time-s", "600")
     parent = baton(config, *options, base_id=base_id, epoch=0)
     port = parent.port("web")
@@ -327,7 +320,7 @@ def test_the_place_of_a_dead_process_is_taken_while_its_parent_still_drains(bato
         child.wait_ended()
         with pytest.raises(ConnectionRefusedError):
             request(port)
-        again = baton(config, *options, base_id=base_id, epoch="auto")
+        again = baton(config, *options, *sizes, base_id=base_id, epoch="auto")
         assert "nobody serves under base id" in again.output()
         assert request(port).status == 200
         # Nothing that the dead one or the draining one counted is lost.
@@ -336,8 +329,9 @@ def test_the_place_of_a_dead_process_is_taken_while_its_parent_still_drains(bato
         client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
         assert parent.wait_ended() == 0
-        assert again.stat("http.test.downstream_rq_2xx") == 4
-    last = baton(config, *options, base_id=base_id, epoch="auto")
+        wait_for(lambda: again.stat("http.test.downstream_rq_2xx") == 4, "what the parent had counted last")
+        wait_for(lambda: again.stat("http.test.downstream_cx_active") == 0, "the parent's share of the gauge to go")
+    last = baton(config, *options, *sizes, base_id=base_id, epoch="auto")
     assert again.wait_ended() == 0
     assert last.stat("http.test.downstream_rq_2xx") == 4
 

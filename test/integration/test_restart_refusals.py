@@ -163,3 +163,21 @@ def test_full_shared_memory_does_not_stop_a_child_whose_region_has_another_layou
         child.kill()
         child.wait()
     wait_for(lambda: "ROLLBACK" in parent.output(), "the rollback")
+
+
+@needs_own_mounts
+def test_shared_memory_that_has_filled_up_ends_a_child_and_not_its_parent(baton, base_id, upstream, tmp_path):
+    starter = tmp_path / "starter"
+    starter.write_text("#!/bin/bash\nexec unshare -m bash -c 'mount -t tmpfs -o size=4m tmpfs /dev/shm && exec \"$0\" \"$@\"' "
+                       f'{BINARY} "$@"\n')
+    starter.chmod(0o755)
+    config = bootstrap([listener("web", http_filter(forward_all("one")), port=free_port())],
+                       [cluster("one", upstream().server_address[1])])
+    parent = baton(config, *QUICK, base_id=base_id, epoch=0, binary=str(starter))
+    parent.base_id = base_id
+    assert request(parent.port("web")).status == 200
+    status, line = attempt(parent, "nsenter", "-t", str(parent.process.pid), "-m", "bash", "-c",
+                           'cat /dev/zero >/dev/shm/full 2>/dev/null; exec "$0" "$@"')
+    assert (status, line) == (1, "baton: shared memory: no room for values: No space left on device\n")
+    assert request(parent.port("web")).status == 200
+    assert parent.stat("http.test.downstream_rq_2xx") == 2

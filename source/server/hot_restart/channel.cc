@@ -1,5 +1,6 @@
 #include "source/server/hot_restart/channel.h"
 
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int kSendPatienceMs = 2000;
 // One packet must fit into the socket's buffer.
-constexpr int kSocketBufferBytes = 2 * kMaxMessageBytes;
+constexpr int kSocketBufferBytes = 2 * kMaxPacketBytes;
 
 }  // namespace
 
@@ -22,8 +23,8 @@ Channel::Channel(event::Loop& loop, network::Fd socket)
     : loop_(loop),
       socket_(std::move(socket)),
       watch_(loop, *this),
-      packet_(std::make_unique_for_overwrite<char[]>(kMaxMessageBytes)) {
-  // SO_SNDBUFFORCE needs CAP_NET_ADMIN; without it the kernel's limit applies and large state goes in smaller parts.
+      packet_(std::make_unique_for_overwrite<char[]>(kMaxPacketBytes)) {
+  // SO_SNDBUFFORCE needs CAP_NET_ADMIN; without it the kernel's limit applies, into which a part fits.
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSocketBufferBytes, sizeof(int)) != 0) {
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBufferBytes, sizeof(int));
   }
@@ -54,23 +55,33 @@ PeerCredentials Channel::peer() const {
 }
 
 void Channel::send(const Message& message) {
-  if (!socket_) return;
-  std::string packet = encode(message);
+  std::string whole = encode(message);
+  if (whole.size() <= kPartBytes) return sendPacket(std::move(whole), message.descriptors);
+  assert(message.descriptors.empty());
+  for (size_t sent = 0; sent < whole.size(); sent += kPartBytes) {
+    Message part{MessageType::kPart, {}, {}};
+    part.fields.add(Tag::kValue, std::string_view(whole).substr(sent, kPartBytes));
+    sendPacket(encode(part), {});
+  }
+}
+
+void Channel::sendPacket(std::string packet, const std::vector<network::Fd>& descriptors) {
+  if (!socket_ || !send_failure_.empty()) return;
   iovec piece{packet.data(), packet.size()};
   msghdr header{};
   header.msg_iov = &piece;
   header.msg_iovlen = 1;
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxDescriptors * sizeof(int))] = {};
-  if (!message.descriptors.empty()) {
-    const size_t bytes = message.descriptors.size() * sizeof(int);
+  if (!descriptors.empty()) {
+    const size_t bytes = descriptors.size() * sizeof(int);
     header.msg_control = control;
     header.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(bytes);
-    for (size_t i = 0; i < message.descriptors.size(); ++i) {
-      const int fd = message.descriptors[i].get();
+    for (size_t i = 0; i < descriptors.size(); ++i) {
+      const int fd = descriptors[i].get();
       std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd, sizeof(int));
     }
   }
@@ -78,7 +89,7 @@ void Channel::send(const Message& message) {
     if (errno == EINTR) continue;
     pollfd writable{socket_.get(), POLLOUT, 0};
     if ((errno == EAGAIN || errno == EWOULDBLOCK) && ::poll(&writable, 1, kSendPatienceMs) > 0) continue;
-    send_failure_ = base::systemError("sending " + std::string(toString(message.type))).message;
+    send_failure_ = base::systemError("sending").message;
     // Said from the loop: EOF follows, because nothing more can be said on a channel that lost a message.
     ::shutdown(socket_.get(), SHUT_RDWR);
     return;
@@ -102,7 +113,7 @@ void Channel::onReady(uint32_t) {
 }
 
 bool Channel::receiveOne() {
-  iovec piece{packet_.get(), kMaxMessageBytes};
+  iovec piece{packet_.get(), kMaxPacketBytes};
   // Room for more than allowed: what does not fit would be dropped, and its number is checked against the header's.
   alignas(cmsghdr) char control[CMSG_SPACE(2 * kMaxDescriptors * sizeof(int))];
   msghdr header{};
@@ -145,9 +156,28 @@ bool Channel::receiveOne() {
     fail(message.error().message);
     return false;
   }
-  BATON_LOG(kRestart, debug, "received {} with {} descriptors", toString(message->type), message->descriptors.size());
-  handler_->onMessage(std::move(*message));
+  if (message->type == MessageType::kPart) {
+    takePart(std::move(*message));
+  } else {
+    deliver(std::move(*message));
+  }
   return true;
+}
+
+void Channel::takePart(Message&& part) {
+  parts_ += part.fields.text(Tag::kValue).value_or("");
+  const auto length = encodedLength(parts_);
+  if (length && *length > kMaxMessageBytes) return fail("a message of more than 256 MiB");
+  if (length && parts_.size() < *length) return;
+  auto whole = decode(parts_, {});
+  parts_.clear();
+  if (!whole) return fail(whole.error().message);
+  deliver(std::move(*whole));
+}
+
+void Channel::deliver(Message&& message) {
+  BATON_LOG(kRestart, debug, "received {} with {} descriptors", toString(message.type), message.descriptors.size());
+  handler_->onMessage(std::move(message));
 }
 
 void Channel::fail(const std::string& why) {

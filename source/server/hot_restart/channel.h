@@ -41,7 +41,8 @@ class Channel final : private event::Watch::Handler {
 
   // Messages are delivered from the loop from now on.
   void start(Handler& handler);
-  // A failure to send is reported by onChannelClosed() from the loop, never from inside.
+  // A failure to send is reported by onChannelClosed() from the loop, never from inside. Only a message of one packet
+  // may have descriptors.
   void send(const Message& message);
   void send(MessageType type) { send(Message{type, {}, {}}); }
   // Delivers what has arrived without waiting for the loop to say so.
@@ -53,7 +54,11 @@ class Channel final : private event::Watch::Handler {
   void close();
 
  private:
+  void sendPacket(std::string packet, const std::vector<network::Fd>& descriptors);
   void onReady(uint32_t events) override;
+  // Takes in a piece of a message. Delivers the message with its last one.
+  void takePart(Message&& part);
+  void deliver(Message&& message);
   // False when nothing more is to be read now.
   bool receiveOne();
   void fail(const std::string& why);
@@ -63,6 +68,7 @@ class Channel final : private event::Watch::Handler {
   event::Watch watch_;
   Handler* handler_ = nullptr;
   std::unique_ptr<char[]> packet_;
+  std::string parts_;  // of a message that has not come whole
   std::string send_failure_;
   bool reset_ = false;  // the peer closed with something unread
 };

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 #include "source/base/log.h"
@@ -13,7 +14,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kTurn{20};
 // Between the end of its channel and its end, a dying process is in the kernel's hands for a moment.
-constexpr int kDeathPatienceMs = 1000;
+constexpr std::chrono::milliseconds kDeathPatience{1000};
+constexpr std::chrono::milliseconds kDeathRetry{5};
 
 }  // namespace
 
@@ -58,9 +60,17 @@ base::Result<void> ChildSide::await(MessageType type, const char* step) {
 }
 
 bool ChildSide::parentDied() {
+  if (auto lives = events_.parent_lives ? events_.parent_lives() : std::nullopt) {
+    const auto deadline = loop_.clock().monotonic() + kDeathPatience;
+    while (lives == true && loop_.clock().monotonic() < deadline) {
+      std::this_thread::sleep_for(kDeathRetry);
+      lives = events_.parent_lives();
+    }
+    return lives == false;
+  }
   if (!parent_pidfd_) return false;
   pollfd ended{parent_pidfd_.get(), POLLIN, 0};
-  return ::poll(&ended, 1, kDeathPatienceMs) > 0;
+  return ::poll(&ended, 1, kDeathPatience.count()) > 0;
 }
 
 base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_t> epoch, const std::string& version,
@@ -74,6 +84,7 @@ base::Result<Welcome> ChildSide::hello(network::Fd socket, std::optional<uint64_
   Message hello{MessageType::kHello, {}, {}};
   hello.fields.add(Tag::kProtocol, restartProtocol()).add(Tag::kVersion, version).add(Tag::kLayout, layout);
   hello.fields.add(Tag::kPid, static_cast<uint64_t>(::getpid()));
+  hello.fields.add(Tag::kObserves, uint64_t{1});
   if (epoch) hello.fields.add(Tag::kEpoch, *epoch);
   channel_->send(hello);
   if (auto answered = await(MessageType::kWelcome, "HELLO"); !answered) return answered.error();
@@ -106,7 +117,10 @@ base::Result<std::vector<std::string>> ChildSide::parity(const Inventory& own) {
 base::Result<std::vector<HandedSocket>> ChildSide::listeners() {
   inbox_.clear();
   channel_->send(MessageType::kListeners);
-  if (auto answered = await(MessageType::kListenersDone, "LISTENERS"); !answered) return answered.error();
+  const auto answered = await(MessageType::kListenersDone, "LISTENERS");
+  // Of a parent that dies meanwhile, what has come is handed over all the same: nobody else holds these sockets now.
+  const bool died = !answered && answered.error().code == base::ErrorCode::kUnavailable;
+  if (!answered && !died) return answered.error();
   std::vector<HandedSocket> sockets;
   for (Message& message : inbox_) {
     if (message.type != MessageType::kListenerBatch) continue;
@@ -122,7 +136,7 @@ base::Result<std::vector<HandedSocket>> ChildSide::listeners() {
       sockets.push_back(std::move(socket));
     }
   }
-  const uint64_t announced = inbox_.back().fields.number(Tag::kCount).value_or(0);
+  const uint64_t announced = died ? sockets.size() : inbox_.back().fields.number(Tag::kCount).value_or(0);
   inbox_.clear();
   if (announced != sockets.size()) {
     return base::Error{base::ErrorCode::kProtocol, "the parent announced " + std::to_string(announced) + " sockets, " +

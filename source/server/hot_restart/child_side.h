@@ -24,7 +24,7 @@ struct Welcome {
   std::string parent_version;
   std::string parent_layout;
   uint64_t sockets = 0;      // that will cross
-  network::Fd stats_region;  // invalid: layouts differ, stats cross by messages
+  network::Fd stats_region;  // to share, or only to observe when the layouts differ; invalid without one
 };
 
 class ChildSide final : private Channel::Handler {
@@ -38,6 +38,9 @@ class ChildSide final : private Channel::Handler {
     std::function<void(const std::string& why)> dismissed;
     std::function<void()> probation_over;
     std::function<void(const std::vector<StatValue>&)> stats;
+    // Whether the parent is alive, for those who know it by more than its pid: that may be one of another namespace, or
+    // be gone before we look. Nothing when it isn't known.
+    std::function<std::optional<bool>()> parent_lives;
   };
 
   ChildSide(event::Loop& loop, const RestartOptions& options, Events events);

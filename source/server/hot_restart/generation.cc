@@ -57,7 +57,10 @@ base::Result<std::unique_ptr<stats::Store>> Generation::enter() {
   if (socket) return join(std::move(*socket));
   if (socket.error().code != base::ErrorCode::kNotFound) return socket.error();
   if (!restart.epoch) {
-    if (auto region = regionOfTheDraining()) return replaceTheDead(std::move(region));
+    if (auto region = regionOfTheDraining()) {
+      const uint64_t epoch = region->generations().back().epoch + 1;
+      return replaceTheDead(std::move(region), epoch);
+    }
   }
   const bool alive = Lineage::alive(base_id_);
   if (!alive && (!restart.epoch || restart.skip_on_no_parent)) {
@@ -114,10 +117,10 @@ base::Result<std::unique_ptr<stats::Store>> Generation::join(network::Fd socket)
   events.dismissed = events_.dismissed;
   events.probation_over = events_.probation_over;
   events.parent_gone = [this] {
-    parent_lost_ = true;
-    if (importer_ != nullptr) importer_->dropGauges();
+    loseParent();
     if (events_.parent_gone) events_.parent_gone();
   };
+  events.parent_lives = [this] { return parentLives(); };
   events.stats = [this](const std::vector<StatValue>& values) {
     if (options_.restart.skip_parent_stats) return;
     for (const StatValue& value : values) {
@@ -130,21 +133,72 @@ base::Result<std::unique_ptr<stats::Store>> Generation::join(network::Fd socket)
   };
   child_side_ = std::make_unique<ChildSide>(loop_, options_.restart, std::move(events));
   auto welcome = child_side_->hello(std::move(socket), options_.restart.epoch, version(), layout());
+  if (!welcome && welcome.error().code == base::ErrorCode::kUnavailable) return replaceTheParent(welcome.error());
   if (!welcome) return welcome.error();
-  epoch_ = welcome->parent_epoch + 1;
+  parent_epoch_ = welcome->parent_epoch;
+  epoch_ = parent_epoch_ + 1;
+  const bool same_layout = welcome->parent_layout == layout();
+  if (welcome->stats_region) {
+    // Closes the descriptor, with which the parent's lock on its place would outlive it.
+    auto region = stats::Region::observe(welcome->stats_region.release());
+    if (region) {
+      parents_region_ = std::move(*region);
+    } else if (same_layout) {
+      return region.error();
+    } else {
+      BATON_LOG(kRestart, info, "{}: if the parent is killed, what it counts in its last second is lost",
+                region.error().message);
+    }
+  }
   BATON_LOG(kRestart, info, "taking over from epoch {} (pid {}, version {})", welcome->parent_epoch,
             welcome->parent_pid, welcome->parent_version);
   auto lineage = Lineage::join(base_id_);
   if (!lineage) return lineage.error();
   lineage_ = std::move(*lineage);
   if (auto received = receiveSockets(welcome->sockets); !received) return received.error();
-  carries_parent_stats_ = !options_.restart.skip_parent_stats && !welcome->stats_region;
-  if (options_.restart.skip_parent_stats) welcome->stats_region.reset();
-  return makeStore(std::move(welcome->stats_region));
+  const bool shares = same_layout && parents_region_ != nullptr && !options_.restart.skip_parent_stats;
+  carries_parent_stats_ = !shares && !options_.restart.skip_parent_stats;
+  return makeStore(network::Fd(shares ? ::fcntl(parents_region_->fd(), F_DUPFD_CLOEXEC, 0) : -1));
+}
+
+void Generation::loseParent() {
+  parent_lost_ = true;
+  if (importer_ != nullptr) importer_->dropGauges();
+  observeElders();
+}
+
+void Generation::observeElders() {
+  // Before that the parent tells us all itself, with what lives in its process memory only.
+  if (parents_region_ == nullptr || !parent_lost_ || importer_ == nullptr) return;
+  // Asked first: what one that dies in between has counted last is taken in the next time.
+  const bool all_ended = parents_region_->generations().empty();
+  if (carries_parent_stats_) importer_->everythingOf(*parents_region_);
+  if (!carries_parent_stats_ || all_ended) parents_region_.reset();
+}
+
+std::optional<bool> Generation::parentLives() const {
+  // Before it has said who it is: somebody serves, perhaps with a region of its own, or nobody does.
+  if (!lineage_) {
+    return Lineage::alive(base_id_) && (regionOfTheDraining() == nullptr || Channel::connect(socketAddress()).ok());
+  }
+  if (parents_region_ == nullptr) return std::nullopt;
+  const auto living = parents_region_->generations();
+  return std::any_of(living.begin(), living.end(), [this](const auto& one) { return one.epoch == parent_epoch_; });
+}
+
+base::Result<std::unique_ptr<stats::Store>> Generation::replaceTheParent(const base::Error& why) {
+  BATON_LOG(kRestart, warn, "{}", why.message);
+  child_side_.reset();
+  if (auto region = stats::Region::observe(regionOptions())) {
+    const uint64_t epoch = options_.restart.epoch.value_or((*region)->lastEpoch().value_or(0) + 1);
+    return replaceTheDead(std::move(*region), epoch);
+  }
+  epoch_ = options_.restart.epoch.value_or(0);
+  return found();
 }
 
 std::unique_ptr<stats::Region> Generation::regionOfTheDraining() const {
-  auto region = stats::Region::open(regionOptions());
+  auto region = stats::Region::observe(regionOptions());
   if (!region) return nullptr;
   const auto generations = (*region)->generations();
   const bool draining = std::all_of(generations.begin(), generations.end(), [](const auto& generation) {
@@ -153,14 +207,21 @@ std::unique_ptr<stats::Region> Generation::regionOfTheDraining() const {
   return draining && !generations.empty() ? std::move(*region) : nullptr;
 }
 
-base::Result<std::unique_ptr<stats::Store>> Generation::replaceTheDead(std::unique_ptr<stats::Region> region) {
+base::Result<std::unique_ptr<stats::Store>> Generation::replaceTheDead(std::unique_ptr<stats::Region> region,
+                                                                       uint64_t epoch) {
   auto lineage = Lineage::join(base_id_);
   if (!lineage) return lineage.error();
   lineage_ = std::move(*lineage);
-  epoch_ = region->generations().back().epoch + 1;
-  BATON_LOG(kRestart, warn,
-            "nobody serves under base id {}, older processes only drain: epoch {} begins without a parent", base_id_,
-            epoch_);
+  epoch_ = epoch;
+  BATON_LOG(kRestart, warn, "nobody serves under base id {}: epoch {} begins without a parent", base_id_, epoch_);
+  if (options_.restart.skip_parent_stats || region->layoutString() != layout()) {
+    parents_region_ = std::move(region);
+    parent_lost_ = true;
+    carries_parent_stats_ = !options_.restart.skip_parent_stats;
+    auto anonymous = stats::Region::anonymous(regionOptions());
+    if (!anonymous) return anonymous.error();
+    return claim(std::move(*anonymous));
+  }
   auto store = claim(std::move(region));
   if (!store) return store;
   // Two that found this at the same moment see each other at least once.
@@ -198,13 +259,14 @@ base::Result<std::unique_ptr<stats::Store>> Generation::claim(std::unique_ptr<st
   if (auto claimed = region->claim(epoch_, options_.concurrency); !claimed) return claimed.error();
   auto store = std::make_unique<stats::Store>(std::move(region));
   importer_ = std::make_unique<stats::Importer>(*store);
+  observeElders();
   return store;
 }
 
 std::optional<base::Error> Generation::orLost(const base::Error& error) {
   if (error.code != base::ErrorCode::kUnavailable) return error;
   BATON_LOG(kRestart, warn, "{}: going on without it", error.message);
-  parent_lost_ = true;
+  loseParent();
   return std::nullopt;
 }
 

@@ -45,7 +45,9 @@ class Generation {
     return child_side_ == nullptr ? std::vector<GenerationStatus>{} : child_side_->elders();
   }
   // The parent's stats still come by messages, and on to a child of ours: this process must outlive it.
-  bool carriesParentStats() const { return carries_parent_stats_ && hasParent(); }
+  bool carriesParentStats() const { return carries_parent_stats_ && (hasParent() || parents_region_ != nullptr); }
+  // Main thread, now and then: takes in what the living of another layout have counted, when nobody tells us any more.
+  void observeElders();
 
   // Listening sockets of ours and of the admin, as they came with enter(): before anything that takes time, so that
   // connections wait in their queues rather than being refused if the parent dies while we initialise.
@@ -75,10 +77,14 @@ class Generation {
   base::Result<std::unique_ptr<stats::Store>> found();
   base::Result<std::unique_ptr<stats::Store>> join(network::Fd socket);
   // Goes on where a process that served has died, while its elders drain on.
-  base::Result<std::unique_ptr<stats::Store>> replaceTheDead(std::unique_ptr<stats::Region> region);
+  base::Result<std::unique_ptr<stats::Store>> replaceTheDead(std::unique_ptr<stats::Region> region, uint64_t epoch);
+  // The parent died before it could hand over anything: begins anew, with its counters if they are there.
+  base::Result<std::unique_ptr<stats::Store>> replaceTheParent(const base::Error& why);
   base::Result<std::unique_ptr<stats::Store>> makeStore(network::Fd region_from_parent);
+  void loseParent();
+  std::optional<bool> parentLives() const;
   base::Result<std::unique_ptr<stats::Store>> claim(std::unique_ptr<stats::Region> region);
-  // The lineage's region when all that are alive in it drain, so that nobody serves.
+  // The lineage's region, of whatever sizes, when all that are alive in it drain, so that nobody serves.
   std::unique_ptr<stats::Region> regionOfTheDraining() const;
   base::Result<network::Fd> connectToParent();
   network::Address socketAddress() const;
@@ -99,6 +105,9 @@ class Generation {
   std::optional<Lineage> lineage_;
   std::vector<HandedSocket> sockets_;
   std::unique_ptr<stats::Importer> importer_;
+  // Says whether the parent lives, and what it and its elders have counted if it doesn't.
+  std::unique_ptr<stats::Region> parents_region_;
+  uint64_t parent_epoch_ = 0;
   ChannelListener restart_socket_;
   std::unique_ptr<ParentSide> parent_side_;
   std::unique_ptr<ChildSide> child_side_;

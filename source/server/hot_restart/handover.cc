@@ -1,13 +1,11 @@
 #include "source/server/hot_restart/handover.h"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace baton::server::hot_restart {
 namespace {
-
-bool contains(const std::vector<std::string>& list, const std::string& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
 
 Fields namedCount(std::string_view kind, std::string_view name, uint64_t count) {
   Fields entry;
@@ -73,19 +71,21 @@ GenerationStatus decodeStatus(const Fields& fields) {
 
 std::vector<std::string> compareInventories(const Inventory& parent, const Inventory& child) {
   std::vector<std::string> losses;
+  const std::unordered_set<std::string_view> listeners(child.listeners.begin(), child.listeners.end());
+  const std::unordered_set<std::string_view> tls(child.tls_listeners.begin(), child.tls_listeners.end());
+  const std::unordered_map<std::string_view, uint64_t> clusters(child.healthy_endpoints.begin(),
+                                                                child.healthy_endpoints.end());
   for (const std::string& address : parent.listeners) {
-    if (!contains(child.listeners, address))
-      losses.push_back("listener " + address + " is not in the new configuration");
+    if (!listeners.contains(address)) losses.push_back("listener " + address + " is not in the new configuration");
   }
   for (const std::string& address : parent.tls_listeners) {
-    if (contains(child.listeners, address) && !contains(child.tls_listeners, address)) {
+    if (listeners.contains(address) && !tls.contains(address)) {
       losses.push_back("listener " + address + " has no TLS in the new configuration");
     }
   }
   for (const auto& [cluster, count] : parent.healthy_endpoints) {
-    const auto same = std::find_if(child.healthy_endpoints.begin(), child.healthy_endpoints.end(),
-                                   [&](const auto& entry) { return entry.first == cluster; });
-    if (same == child.healthy_endpoints.end()) {
+    const auto same = clusters.find(cluster);
+    if (same == clusters.end()) {
       losses.push_back("cluster " + cluster + " is not in the new configuration");
     } else if (same->second < count) {
       losses.push_back("cluster " + cluster + " has " + std::to_string(same->second) + " healthy endpoints, had " +

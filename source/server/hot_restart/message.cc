@@ -56,7 +56,8 @@ std::string_view toString(MessageType type) {
                                      "DRAIN_STATUS",
                                      "END_NOW",
                                      "STATS",
-                                     "STATS_RECEIVED"};
+                                     "STATS_RECEIVED",
+                                     "PART"};
   const auto index = static_cast<size_t>(type);
   return kNames[index < kNames.size() ? index : 0];
 }
@@ -131,6 +132,13 @@ std::string encode(const Message& message) {
   std::string packet(bytesOf(header));
   packet += fields;
   return packet;
+}
+
+std::optional<size_t> encodedLength(std::string_view start) {
+  Header header;
+  if (start.size() < sizeof(header)) return std::nullopt;
+  std::memcpy(&header, start.data(), sizeof(header));
+  return sizeof(header) + header.length;
 }
 
 base::Result<Message> decode(std::string_view packet, std::vector<network::Fd> received) {

@@ -2,8 +2,9 @@
 //
 //   u32 magic 'BTN1' | u16 type | u16 descriptors | u32 length of the fields | fields: (u16 tag, u32 length, bytes)*
 //
-// in host byte order (both ends are one machine). Fields with an unknown tag are skipped, so that a newer process can
-// say more to an older one; an unknown type is an error only where an answer is due. Pure values, no I/O.
+// A message that is longer than kPartBytes goes as several, of type PART, whose values are the pieces of its bytes.
+// All in host byte order (both ends are one machine). Fields with an unknown tag are skipped, so that a newer process
+// can say more to an older one; an unknown type is an error only where an answer is due. Pure values, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,10 @@ namespace baton::server::hot_restart {
 
 // A change that an older process can't understand raises the protocol version; fields that can be skipped don't.
 inline constexpr uint32_t kProtocolVersion = 1;
-inline constexpr size_t kMaxMessageBytes = 1024 * 1024;
+inline constexpr size_t kMaxPacketBytes = 1024 * 1024;
+// Fits into the buffer of a socket without privileges.
+inline constexpr size_t kPartBytes = 64 * 1024;
+inline constexpr size_t kMaxMessageBytes = 256 * 1024 * 1024;
 inline constexpr size_t kMaxDescriptors = 64;
 
 enum class MessageType : uint16_t {
@@ -44,6 +48,7 @@ enum class MessageType : uint16_t {
   kEndNow,         // C->P: the parent is to end whatever is left, or to pass it on to its own parent if it has one
   kStats,          // P->C: cumulative values, where the regions' layouts differ
   kStatsReceived,  // C->P: acknowledges a kStats by its sequence number
+  kPart,           // both ways: a piece of a message that is too long for one packet
 };
 std::string_view toString(MessageType type);
 
@@ -66,6 +71,8 @@ enum class Tag : uint16_t {
   kMilliseconds,
   kGenerations,
   kWarning,
+  kNanoseconds,
+  kObserves,  // in HELLO: a region of other sizes is of use to the child
 };
 
 struct Field {
@@ -100,6 +107,8 @@ struct Message {
 
 // Precondition: at most kMaxDescriptors.
 std::string encode(const Message& message);
+// How long a message is of which this is the start. Nothing: too short to tell.
+std::optional<size_t> encodedLength(std::string_view start);
 // `received`: the descriptors that came with the packet; they are closed when the packet is refused.
 base::Result<Message> decode(std::string_view packet, std::vector<network::Fd> received);
 

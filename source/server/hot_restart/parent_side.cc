@@ -122,10 +122,10 @@ void ParentSide::hello(const Message& message) {
   welcome.fields.add(Tag::kEpoch, identity_.epoch).add(Tag::kPid, static_cast<uint64_t>(::getpid()));
   welcome.fields.add(Tag::kLayout, identity_.layout).add(Tag::kCount, server_.inventory().sockets);
   const bool same_layout = !identity_.layout.empty() && fields.text(Tag::kLayout) == identity_.layout;
-  if (same_layout) {
+  if (same_layout || fields.number(Tag::kObserves)) {
     if (const int region = server_.duplicateStatsRegion(); region >= 0) welcome.descriptors.emplace_back(region);
   }
-  const bool stats_by_message = welcome.descriptors.empty();
+  const bool stats_by_message = !same_layout || welcome.descriptors.empty();
   carrier_.restart(stats_by_message);
   BATON_LOG(kRestart, info, "epoch {} (pid {}, version {}) begins to take over{}", child_epoch_, channel_->peer().pid,
             fields.text(Tag::kVersion).value_or("?"), stats_by_message ? "; stats cross by messages" : "");

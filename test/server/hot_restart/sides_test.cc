@@ -1,13 +1,17 @@
 // Parent and child in one process, over a socketpair, on one loop: every step, refusal, deadline and end of channel.
 
+#include <atomic>
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
+#include "source/base/clock.h"
 #include "source/server/hot_restart/child_side.h"
 #include "source/server/hot_restart/parent_side.h"
 
@@ -30,7 +34,9 @@ class FakeParentServer final : public ParentServer {
     }
     return sockets;
   }
-  std::vector<StatePart> exportState() override { return {{"keys", std::string("a\0b", 3)}, {"health", ""}}; }
+  std::vector<StatePart> exportState() override {
+    return {{"keys", std::string("a\0b", 3)}, {"health", std::string(health_bytes, 'h')}};
+  }
   std::vector<StatValue> exportStats() override {
     std::vector<StatValue> values{{"counter", false, 12}, {"gauge", true, 3}};
     for (int i = 0; i < more_stats; ++i) values.push_back({"more" + std::to_string(i), false, 1});
@@ -57,6 +63,7 @@ class FakeParentServer final : public ParentServer {
   Inventory own;
   uint32_t socket_count = 150;
   int more_stats = 0;
+  size_t health_bytes = 0;
   bool accepting = true;
   bool draining = false;
   std::string log;
@@ -64,7 +71,7 @@ class FakeParentServer final : public ParentServer {
 
 class SidesTest : public testing::Test {
  protected:
-  SidesTest() {
+  explicit SidesTest(const base::Clock& clock = base::RealClock::instance()) : loop_(clock) {
     options_.step_timeout = milliseconds(2000);
     options_.probation_time = milliseconds(50);
   }
@@ -113,6 +120,15 @@ class SidesTest : public testing::Test {
   int rollbacks_ = 0;
   int refusals_ = 0;
   int completed_ = 0;
+};
+
+struct StandingTime {
+  base::SimulatedClock clock_;
+};
+// No timer fires unless the test moves the clock: what happens is the answer to something that has come.
+class SidesInStandingTimeTest : protected StandingTime, public SidesTest {
+ protected:
+  SidesInStandingTimeTest() : SidesTest(clock_) {}
 };
 
 TEST_F(SidesTest, TheWholeSequenceEndsWithADrainingParent) {
@@ -164,6 +180,78 @@ TEST_F(SidesTest, TheWholeSequenceEndsWithADrainingParent) {
   EXPECT_EQ(child->elders()[1].drain.connections, 1u);
   EXPECT_EQ(completed_, 1);
   EXPECT_EQ(rollbacks_, 0);
+}
+
+// The other end runs in a thread of its own: what does not fit into the socket waits until it has read.
+TEST_F(SidesTest, StateAndInventoriesOfAnySizeCross) {
+  options_.step_timeout = std::chrono::seconds(60);
+  server_.health_bytes = 5'000'000;
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  Inventory own;
+  for (int i = 0; i < 30'000; ++i)
+    own.healthy_endpoints.emplace_back("a cluster with a long name " + std::to_string(i), 1);
+  server_.own = own;
+  server_.own.healthy_endpoints.emplace_back("lost", 1);
+  std::atomic<bool> over = false;
+  std::thread parent_thread([&] {
+    event::Loop loop;
+    ParentSide parent(loop, server_, ParentIdentity{4, "1.2.3", layout_}, options_, ParentStats{});
+    parent.onChild(network::Fd(ends[0]));
+    while (!over) loop.runOnce(milliseconds(5));
+  });
+  auto child = makeChild();
+  EXPECT_TRUE(child->hello(network::Fd(ends[1]), std::nullopt, "1.2.4", layout_).ok());
+  const auto state = child->handedState();
+  const auto losses = child->parity(own);
+  over = true;
+  parent_thread.join();
+  ASSERT_TRUE(state.ok()) << state.error().message;
+  EXPECT_EQ((*state)[1].value, std::string(5'000'000, 'h'));
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  EXPECT_EQ(*losses, std::vector<std::string>{"cluster lost is not in the new configuration"});
+}
+
+TEST_F(SidesTest, OfAParentThatDiesBetweenTwoBatchesTheFirstIsKept) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    ::close(ends[1]);
+    event::Loop loop;
+    Channel channel(loop, network::Fd(ends[0]));
+    const auto await = [&] {
+      char packet[4096];
+      pollfd readable{ends[0], POLLIN, 0};
+      ::poll(&readable, 1, -1);
+      if (::recv(ends[0], packet, sizeof(packet), 0) <= 0) ::_exit(1);
+    };
+    await();  // HELLO
+    Message welcome{MessageType::kWelcome, {}, {}};
+    welcome.fields.add(Tag::kPid, static_cast<uint64_t>(::getpid())).add(Tag::kCount, uint64_t{2});
+    channel.send(welcome);
+    await();  // LISTENERS
+    Message batch{MessageType::kListenerBatch, {}, {}};
+    Fields entry;
+    entry.add(Tag::kAddress, "127.0.0.1:80");
+    batch.fields.add(Tag::kEntry, entry);
+    batch.descriptors.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    channel.send(batch);
+    ::_exit(0);
+  }
+  ::close(ends[0]);
+  options_.step_timeout = std::chrono::seconds(60);
+  auto child = makeChild();
+  const auto welcome = child->hello(network::Fd(ends[1]), std::nullopt, "1.2.4", layout_);
+  ASSERT_TRUE(welcome.ok()) << welcome.error().message;
+  const auto sockets = child->listeners();
+  ASSERT_TRUE(sockets.ok()) << sockets.error().message;
+  ASSERT_EQ(sockets->size(), 1u);
+  EXPECT_EQ((*sockets)[0].address, "127.0.0.1:80");
+  const auto state = child->handedState();
+  ASSERT_FALSE(state.ok());
+  EXPECT_EQ(state.error().code, base::ErrorCode::kUnavailable);
+  ::waitpid(parent, nullptr, 0);
 }
 
 TEST_F(SidesTest, AnEpochThatDoesNotFollowIsRefused) {
@@ -228,12 +316,35 @@ TEST_F(SidesTest, AChildThatDiesInProbationIsRolledBackAtOnce) {
   EXPECT_TRUE(next->hello(connectChild(), std::nullopt, "1", layout_).ok()) << "the next attempt is welcome";
 }
 
-TEST_F(SidesTest, AChildThatAsksForItIsRolledBack) {
+TEST_F(SidesInStandingTimeTest, TheEndOfTheChannelIsEnoughForARollback) {
+  options_.probation_time = std::chrono::seconds(60);
+  auto child = takeOver();
+  child.reset();
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.accepting; }));
+  EXPECT_EQ(rollbacks_, 1);
+  clock_.advance(std::chrono::seconds(120));
+  loop_.runOnce();
+  EXPECT_EQ(server_.log, "stop resume ") << "nothing that the probation had armed comes later";
+}
+
+TEST_F(SidesInStandingTimeTest, AChildThatAsksForItIsRolledBackWithoutATimer) {
   options_.probation_time = std::chrono::seconds(60);
   auto child = takeOver();
   child->abort("its smoke test failed");
   ASSERT_TRUE(loop_.runUntil([&] { return server_.accepting; }));
   EXPECT_EQ(rollbacks_, 1);
+}
+
+TEST_F(SidesInStandingTimeTest, TheDrainBeginsWhenTheProbationIsOverAndNotBefore) {
+  options_.probation_time = milliseconds(500);  // shorter than the deadline of a heartbeat
+  auto child = takeOver();
+  clock_.advance(milliseconds(499));
+  loop_.runOnce();
+  loop_.runOnce();
+  EXPECT_FALSE(server_.draining);
+  clock_.advance(milliseconds(1));
+  ASSERT_TRUE(loop_.runUntil([&] { return server_.draining; }));
+  EXPECT_EQ(rollbacks_, 0);
 }
 
 TEST_F(SidesTest, AChildThatHangsInProbationIsRolledBackAndEnded) {
@@ -298,7 +409,8 @@ TEST_F(SidesTest, DifferentLayoutsCarryStatsByMessages) {
   auto child = makeChild();
   const auto welcome = child->hello(connectChild(), std::nullopt, "1", "1.99.256");
   ASSERT_TRUE(welcome.ok());
-  EXPECT_FALSE(welcome->stats_region);
+  EXPECT_EQ(welcome->parent_layout, layout_);
+  EXPECT_TRUE(welcome->stats_region) << "to observe";
   ASSERT_TRUE(child->listeners().ok());
   ASSERT_TRUE(child->handedState().ok());
   ASSERT_EQ(stats_.size(), 2u);
@@ -322,7 +434,7 @@ class RawChild {
   // The sequence numbers of the chunks of stats among it; all other messages are skipped.
   std::vector<uint64_t> chunks() {
     std::vector<uint64_t> found;
-    std::string buffer(kMaxMessageBytes, 0);
+    std::string buffer(kMaxPacketBytes, 0);
     for (;;) {
       const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (got <= 0) return found;
