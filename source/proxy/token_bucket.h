@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "api/http_filters.h"
 
@@ -39,6 +40,17 @@ class TokenBucket {
     return static_cast<uint32_t>(std::max<int64_t>(tokens_.load(std::memory_order_relaxed), 0));
   }
   const BucketSettings& settings() const { return settings_; }
+  // Nothing as long as it has not been used.
+  std::optional<std::chrono::nanoseconds> sinceFill(base::MonotonicTime now) const {
+    const int64_t last = last_fill_ns_.load(std::memory_order_relaxed);
+    if (last == 0) return std::nullopt;
+    return std::chrono::nanoseconds(std::max<int64_t>(now.time_since_epoch().count() - last, 0));
+  }
+  // As another process left it. Before it is used here.
+  void restore(uint64_t tokens, base::MonotonicTime last_fill) {
+    tokens_.store(static_cast<int64_t>(std::min<uint64_t>(tokens, settings_.max_tokens)), std::memory_order_relaxed);
+    last_fill_ns_.store(last_fill.time_since_epoch().count(), std::memory_order_relaxed);
+  }
   // Until the next tokens come.
   std::chrono::nanoseconds untilFill(base::MonotonicTime now) const {
     const int64_t last = last_fill_ns_.load(std::memory_order_relaxed);

@@ -93,8 +93,9 @@ base::Result<void> Configuration::overrideRuntime(const std::map<std::string, st
 
 base::Result<void> Configuration::buildListeners(const Options& options, stats::Store& store) {
   const access_log::AccessLoggerBuilder loggers = access_log::loggerBuilder(*log_files_);
-  proxy::registerTcpFilters(network_filters_, loggers);
-  proxy::registerHttpConnectionManager(network_filters_, proxy::HttpServices{loggers, bootstrap_->node.cluster});
+  proxy::registerTcpFilters(network_filters_, loggers, token_buckets_);
+  proxy::registerHttpConnectionManager(network_filters_,
+                                       proxy::HttpServices{loggers, bootstrap_->node.cluster, token_buckets_});
 
   network::ListenerBuilders builders{
       stats::Scope(store, ""),

@@ -16,6 +16,7 @@
 #include "source/base/runtime.h"
 #include "source/event/loop.h"
 #include "source/network/listener_config.h"
+#include "source/proxy/token_buckets.h"
 #include "source/server/options.h"
 #include "source/server/runtime_stats.h"
 #include "source/stats/store.h"
@@ -56,6 +57,7 @@ class Configuration {
   const api::Bootstrap& bootstrap() const { return *bootstrap_; }
   access_log::LogFiles& logFiles() { return *log_files_; }
   tls::TicketKeyStore& ticketKeys() { return ticket_keys_; }
+  proxy::TokenBuckets& tokenBuckets() { return *token_buckets_; }
   upstream::ClusterManager& clusters() { return *clusters_; }
   const std::vector<std::shared_ptr<network::ListenerConfig>>& listeners() const { return listeners_; }
   // Addresses (ListeningSockets::key) on which some filter chain ends TLS.
@@ -78,6 +80,7 @@ class Configuration {
   std::map<std::string, std::string> runtime_overrides_;
   std::unique_ptr<access_log::LogFiles> log_files_;
   tls::TicketKeyStore ticket_keys_;
+  const std::shared_ptr<proxy::TokenBuckets> token_buckets_ = std::make_shared<proxy::TokenBuckets>();
   std::vector<tls::CertificateFacts> certificates_;
   std::unique_ptr<upstream::ClusterManager> clusters_;
   network::NetworkFilterRegistry network_filters_;

@@ -14,6 +14,7 @@ using hot_restart::StatePart;
 using hot_restart::Tag;
 
 constexpr std::string_view kTicketKeys = "tls.ticket_keys";
+constexpr std::string_view kTokenBuckets = "local_rate_limit.buckets";
 constexpr std::string_view kHealthPrefix = "health/";
 // Of a host's entry: which of its marks are set.
 enum HealthBit : uint64_t { kFailedActive = 1, kFailedOutlier = 2, kDegraded = 4, kChecked = 8 };
@@ -93,23 +94,50 @@ upstream::ExportedHealth decodeHealth(std::string_view cluster, std::string_view
   return health;
 }
 
+std::string encodeLevels(const std::vector<proxy::BucketLevel>& levels) {
+  Fields fields;
+  for (const proxy::BucketLevel& level : levels) {
+    Fields entry;
+    entry.add(Tag::kName, level.name).add(Tag::kCount, level.tokens);
+    entry.add(Tag::kNanoseconds, static_cast<uint64_t>(level.since_fill.count()));
+    fields.add(Tag::kEntry, entry);
+  }
+  return fields.encode();
+}
+
+std::vector<proxy::BucketLevel> decodeLevels(std::string_view encoded) {
+  std::vector<proxy::BucketLevel> levels;
+  const auto fields = Fields::decode(encoded);
+  if (!fields) return levels;
+  for (const std::string_view entry_encoded : fields->all(Tag::kEntry)) {
+    const auto entry = Fields::decode(entry_encoded);
+    if (!entry) continue;
+    levels.push_back({std::string(entry->text(Tag::kName).value_or("")), entry->number(Tag::kCount).value_or(0),
+                      std::chrono::nanoseconds(entry->number(Tag::kNanoseconds).value_or(0))});
+  }
+  return levels;
+}
+
 }  // namespace
 
-std::vector<StatePart> exportState(Configuration& configuration) {
+std::vector<StatePart> exportState(Configuration& configuration, base::MonotonicTime now) {
   std::vector<StatePart> parts;
   parts.push_back(StatePart{std::string(kTicketKeys), encodeTicketKeys(configuration.ticketKeys().exportKeys())});
+  parts.push_back(StatePart{std::string(kTokenBuckets), encodeLevels(configuration.tokenBuckets().levels(now))});
   for (const upstream::ExportedHealth& health : configuration.clusters().exportHealth()) {
     parts.push_back(StatePart{std::string(kHealthPrefix) + health.cluster, encodeHealth(health)});
   }
   return parts;
 }
 
-void importState(const std::vector<StatePart>& parts, Configuration& configuration) {
+void importState(const std::vector<StatePart>& parts, Configuration& configuration, base::MonotonicTime now) {
   std::vector<upstream::ExportedHealth> health;
   for (const StatePart& part : parts) {
     if (part.name == kTicketKeys) {
       const size_t rings = configuration.ticketKeys().importKeys(decodeTicketKeys(part.value));
       BATON_LOG(kRestart, debug, "ticket keys of {} TLS policies taken over", rings);
+    } else if (part.name == kTokenBuckets) {
+      configuration.tokenBuckets().restore(decodeLevels(part.value), now);
     } else if (part.name.rfind(kHealthPrefix, 0) == 0) {
       health.push_back(decodeHealth(std::string_view(part.name).substr(kHealthPrefix.size()), part.value));
     }

@@ -1,4 +1,5 @@
-// The pieces of state that cross a hot restart, as bytes: TLS ticket keys and the health of hosts. Main thread.
+// The pieces of state that cross a hot restart, as bytes: TLS ticket keys, what is left in token
+// buckets, and the health of hosts. Main thread.
 #pragma once
 
 #include <vector>
@@ -8,9 +9,10 @@
 
 namespace baton::server {
 
-std::vector<hot_restart::StatePart> exportState(Configuration& configuration);
+std::vector<hot_restart::StatePart> exportState(Configuration& configuration, base::MonotonicTime now);
 // Skips what it does not know or can't read.
-void importState(const std::vector<hot_restart::StatePart>& parts, Configuration& configuration);
+void importState(const std::vector<hot_restart::StatePart>& parts, Configuration& configuration,
+                 base::MonotonicTime now);
 
 // Counters and gauges of the whole lineage, for a child that can't share the region.
 std::vector<hot_restart::StatValue> exportStatValues(stats::Store& store);

@@ -297,7 +297,7 @@ base::Result<void> Server::answerAsAdmin() {
 base::Result<void> Server::takeOverState() {
   auto parts = generation_->takeState();
   if (!parts) return parts.error();
-  importState(*parts, *configuration_);
+  importState(*parts, *configuration_, clock_.monotonic());
   return {};
 }
 

@@ -53,7 +53,7 @@ std::vector<hot_restart::HandedSocket> Server::duplicateSockets() {
 }
 
 std::vector<hot_restart::StatePart> Server::exportState() {
-  return server::exportState(*configuration_);
+  return server::exportState(*configuration_, clock_.monotonic());
 }
 
 std::vector<hot_restart::StatValue> Server::exportStats() {

@@ -1,13 +1,15 @@
-"""What crosses a hot restart besides sockets and counters: session ticket keys, and what is known of endpoints' health."""
+"""What crosses a hot restart besides sockets and counters: session ticket keys, what is known of endpoints' health, and what
+is left in the buckets of local rate limits."""
 import os
+import socket
 import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import (DEADLINE, Echo, bootstrap, cluster, forward_all, free_port, http_filter, listener, request, tls_context,
-                      wait_for)
+from conftest import (DEADLINE, Echo, bootstrap, cluster, forward_all, free_port, http_filter, listener, request, tcp_filter,
+                      tls_context, wait_for)
 
 FAST = ("--probation-time-s", "0", "--drain-time-s", "1", "--parent-shutdown-time-s", "20")
 
@@ -224,3 +226,58 @@ def test_an_endpoint_that_was_ejected_gets_no_request_from_the_child(baton, base
     bad.requests.clear()
     assert [request(port).status for _ in range(20)] == [200] * 20
     assert bad.requests == []
+
+
+BUCKET = {"max_tokens": 5, "tokens_per_fill": 5, "fill_interval": "36000s"}
+ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def http_limit(bucket=None):
+    return {"name": "limit", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit", "stat_prefix": "limit",
+        "filter_enabled": ALWAYS, "filter_enforced": ALWAYS, **({"token_bucket": bucket} if bucket else {})}}
+
+
+def test_tokens_that_are_spent_are_spent_in_the_child_too(baton, base_id, one):
+    port, other_port = free_port(), free_port()
+
+    def config(bucket):
+        return bootstrap([listener("web", http_filter(forward_all("one"), [http_limit(bucket)]), port=port),
+                          listener("other", http_filter(forward_all("one"), [http_limit(bucket)]), port=other_port)], [one])
+
+    process = baton(config(BUCKET), *FAST, "--concurrency", "2", base_id=base_id, epoch=0)
+    assert [request(port).status for _ in range(3)] == [200] * 3
+    assert request(other_port).status == 200
+    process = successor(baton, base_id, config(BUCKET), process, 1)
+    assert [request(port).status for _ in range(3)] == [200, 200, 429]
+    assert [request(other_port).status for _ in range(5)] == [200] * 4 + [429]
+    process = successor(baton, base_id, config(BUCKET), process, 2)
+    assert request(port).status == request(other_port).status == 429
+    # With another limit it starts anew.
+    successor(baton, base_id, config({**BUCKET, "max_tokens": 2, "tokens_per_fill": 2}), process, 3)
+    assert [request(port).status for _ in range(3)] == [200, 200, 429]
+
+
+def test_tokens_for_connections_cross_too(baton, base_id, tcp_server):
+    def echo(connection):
+        connection.sendall(connection.recv(100))
+
+    limit = {"name": "limit", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit", "stat_prefix": "limit",
+        "token_bucket": BUCKET}}
+    port = free_port()
+    config = bootstrap([listener("tcp", [limit, tcp_filter("echo")], port=port)], [cluster("echo", tcp_server(echo))])
+
+    def served():
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as client:
+            try:
+                client.sendall(b"x")
+                return client.recv(1) == b"x"
+            except ConnectionError:
+                return False
+
+    process = baton(config, *FAST, base_id=base_id, epoch=0)
+    assert [served() for _ in range(3)] == [True] * 3
+    process = successor(baton, base_id, config, process, 1)
+    assert [served() for _ in range(4)] == [True, True, False, False]
+    assert process.stat("local_rate_limit.limit.rate_limited") == 2

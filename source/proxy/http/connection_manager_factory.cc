@@ -17,7 +17,8 @@ void registerHttpConnectionManager(network::NetworkFilterRegistry& registry, Htt
         HttpConfig::Builders builders{.root = place.root,
                                       .listener_scope = place.listener_scope,
                                       .access_log = services.access_log,
-                                      .service_cluster = services.service_cluster};
+                                      .service_cluster = services.service_cluster,
+                                      .buckets = services.buckets};
         builders.buffer_limit = place.listener.per_connection_buffer_limit_bytes;
         auto config = HttpConfig::build(settings, builders);
         if (!config) return config.error();

@@ -23,6 +23,7 @@ class ConnectionManagerFactory final : public network::NetworkFilterFactory {
 struct HttpServices {
   access_log::AccessLoggerBuilder access_log;
   std::string service_cluster;
+  std::shared_ptr<TokenBuckets> buckets;
 };
 // Makes the registry know http_connection_manager.
 void registerHttpConnectionManager(network::NetworkFilterRegistry& registry, HttpServices services);

@@ -80,7 +80,8 @@ Result<std::shared_ptr<const HttpConfig>> HttpConfig::build(const api::HttpConne
     }
   }
 
-  const FilterBuildContext context{.root = builders.root, .http = scope, .service_cluster = builders.service_cluster};
+  const FilterBuildContext context{
+      .root = builders.root, .http = scope, .service_cluster = builders.service_cluster, .buckets = *builders.buckets};
   std::vector<RouteFilterBuilder> route_builders;
   bool router_seen = false;
   for (const api::HttpFilter& filter : config.http_filters) {

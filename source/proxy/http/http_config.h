@@ -20,6 +20,7 @@
 #include "source/proxy/http/http_stats.h"
 #include "source/proxy/http/local_reply.h"
 #include "source/proxy/http/route/route_table.h"
+#include "source/proxy/token_buckets.h"
 
 namespace baton::proxy {
 
@@ -37,6 +38,7 @@ struct HttpConfig {
     stats::Scope listener_scope;  // "listener.<address>."
     access_log::AccessLoggerBuilder access_log;
     std::string service_cluster;  // --service-cluster, for add_user_agent
+    std::shared_ptr<TokenBuckets> buckets = std::make_shared<TokenBuckets>();
     size_t buffer_limit = 32 * 1024;
   };
   static base::Result<std::shared_ptr<const HttpConfig>> build(const api::HttpConnectionManager& config,

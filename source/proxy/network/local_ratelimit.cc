@@ -11,9 +11,9 @@ namespace {
 
 class LocalRateLimit final : public network::NetworkFilterFactory {
  public:
-  LocalRateLimit(const BucketSettings& bucket, const api::NetworkLocalRateLimit& settings, const stats::Scope& scope,
-                 network::NetworkFilterFactoryPtr next)
-      : bucket_(std::make_unique<TokenBucket>(bucket)),
+  LocalRateLimit(std::shared_ptr<TokenBucket> bucket, const api::NetworkLocalRateLimit& settings,
+                 const stats::Scope& scope, network::NetworkFilterFactoryPtr next)
+      : bucket_(std::move(bucket)),
         enabled_(settings.runtime_enabled),
         rate_limited_(scope.counter("rate_limited")),
         next_(std::move(next)) {}
@@ -28,7 +28,7 @@ class LocalRateLimit final : public network::NetworkFilterFactory {
   }
 
  private:
-  const std::unique_ptr<TokenBucket> bucket_;
+  const std::shared_ptr<TokenBucket> bucket_;
   const RuntimeSwitch enabled_;
   const stats::Counter rate_limited_;
   const network::NetworkFilterFactoryPtr next_;
@@ -36,13 +36,16 @@ class LocalRateLimit final : public network::NetworkFilterFactory {
 
 }  // namespace
 
-void registerNetworkLocalRateLimit(network::NetworkFilterRegistry& registry) {
-  registry.addPassing<api::NetworkLocalRateLimit>([](const auto& settings, const auto& place,
-                                                     auto next) -> network::NetworkFilterRegistry::Built {
-    const auto bucket = BucketSettings::of(settings.token_bucket.value_or(api::TokenBucket{}));
-    const stats::Scope scope = place.root.scope("local_rate_limit." + settings.stat_prefix + ".");
-    return network::NetworkFilterFactoryPtr(std::make_shared<LocalRateLimit>(bucket, settings, scope, std::move(next)));
-  });
+void registerNetworkLocalRateLimit(network::NetworkFilterRegistry& registry, std::shared_ptr<TokenBuckets> buckets) {
+  registry.addPassing<api::NetworkLocalRateLimit>(
+      [buckets = std::move(buckets)](const auto& settings, const auto& place,
+                                     auto next) -> network::NetworkFilterRegistry::Built {
+        auto bucket = buckets->make("network/" + settings.stat_prefix,
+                                    BucketSettings::of(settings.token_bucket.value_or(api::TokenBucket{})));
+        const stats::Scope scope = place.root.scope("local_rate_limit." + settings.stat_prefix + ".");
+        return network::NetworkFilterFactoryPtr(
+            std::make_shared<LocalRateLimit>(std::move(bucket), settings, scope, std::move(next)));
+      });
 }
 
 }  // namespace baton::proxy

@@ -75,7 +75,8 @@ std::unique_ptr<network::Session> TcpProxy::createSession(const network::Session
   return session;
 }
 
-void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::AccessLoggerBuilder loggers) {
+void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::AccessLoggerBuilder loggers,
+                        std::shared_ptr<TokenBuckets> buckets) {
   using Built = base::Result<network::NetworkFilterFactoryPtr>;
   registry.add<api::TcpProxy>(
       [loggers = std::move(loggers)](const api::TcpProxy& settings, const network::NetworkFilterPlace& place) -> Built {
@@ -92,7 +93,7 @@ void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::Ac
         if (!factory) return factory.error();
         return network::NetworkFilterFactoryPtr(std::move(*factory));
       });
-  registerPassingNetworkFilters(registry);
+  registerPassingNetworkFilters(registry, std::move(buckets));
 }
 
 }  // namespace baton::proxy

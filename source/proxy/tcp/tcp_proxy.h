@@ -18,6 +18,8 @@
 
 namespace baton::proxy {
 
+class TokenBuckets;
+
 // tcp.<stat_prefix>.
 struct TcpProxyStats {
   explicit TcpProxyStats(const stats::Scope& scope);
@@ -63,6 +65,7 @@ class TcpProxy final : public network::NetworkFilterFactory, public std::enable_
 };
 
 // Makes tcp_proxy, echo and direct_response known.
-void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::AccessLoggerBuilder loggers);
+void registerTcpFilters(network::NetworkFilterRegistry& registry, access_log::AccessLoggerBuilder loggers,
+                        std::shared_ptr<TokenBuckets> buckets);
 
 }  // namespace baton::proxy

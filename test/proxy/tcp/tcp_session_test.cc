@@ -8,6 +8,7 @@
 #include "api/tcp_proxy.h"
 
 #include "source/network/listener.h"
+#include "source/proxy/token_buckets.h"
 #include "test/support/sockets.h"
 
 namespace baton::proxy {
@@ -183,9 +184,12 @@ class TcpSessionTest : public testing::TestWithParam<bool> {
 
   void start() {
     network::NetworkFilterRegistry registry;
-    registerTcpFilters(registry, [this](const api::AccessLog&) -> base::Result<access_log::AccessLoggerPtr> {
-      return access_log::AccessLoggerPtr(logger);
-    });
+    registerTcpFilters(
+        registry,
+        [this](const api::AccessLog&) -> base::Result<access_log::AccessLoggerPtr> {
+          return access_log::AccessLoggerPtr(logger);
+        },
+        std::make_shared<TokenBuckets>());
     settings.access_log.resize(1);
     api::Listener api_listener;
     api_listener.address = api::Address{api::SocketAddress{.address = "127.0.0.1", .port_value = 0}, {}};

@@ -26,7 +26,7 @@ struct RateLimitConfig final : RouteFilterConfig {
   int status = 429;
   std::optional<BucketSettings> bucket_settings;
   // Shared by all workers. Null: for each connection, or no limit.
-  std::unique_ptr<TokenBucket> bucket;
+  std::shared_ptr<TokenBucket> bucket;
   bool per_connection = false;
   http::RuntimeShare enabled;
   http::RuntimeShare enforced;
@@ -37,14 +37,14 @@ struct RateLimitConfig final : RouteFilterConfig {
 };
 
 base::Result<std::shared_ptr<const RateLimitConfig>> compile(const api::LocalRateLimit& settings,
-                                                             const stats::Scope& root) {
+                                                             const stats::Scope& root, TokenBuckets& buckets) {
   auto built = std::make_shared<RateLimitConfig>();
   if (settings.status && settings.status->code >= 400) built->status = static_cast<int>(settings.status->code);
   if (settings.token_bucket) {
     const auto bucket = BucketSettings::of(*settings.token_bucket);
     built->bucket_settings = bucket;
     built->per_connection = settings.local_rate_limit_per_downstream_connection;
-    if (!built->per_connection) built->bucket = std::make_unique<TokenBucket>(bucket);
+    if (!built->per_connection) built->bucket = buckets.make("http/" + settings.stat_prefix, bucket);
   }
   built->enabled = http::RuntimeShare(settings.filter_enabled, 0);
   built->enforced = http::RuntimeShare(settings.filter_enforced, 0);
@@ -130,16 +130,17 @@ class RateLimitFilterFactory final : public HttpFilterFactory {
 
 base::Result<BuiltFilter> buildLocalRateLimitFilter(const api::LocalRateLimit& config,
                                                     const FilterBuildContext& context) {
-  auto compiled = compile(config, context.root);
+  auto compiled = compile(config, context.root, context.buckets);
   if (!compiled) return compiled.error();
   return BuiltFilter{
       std::make_shared<RateLimitFilterFactory>(*std::move(compiled)),
-      [root = context.root](const api::TypedConfig& typed) -> base::Result<std::shared_ptr<const RouteFilterConfig>> {
+      [root = context.root, &buckets = context.buckets](
+          const api::TypedConfig& typed) -> base::Result<std::shared_ptr<const RouteFilterConfig>> {
         const auto* settings = typed.as<api::LocalRateLimit>();
         if (settings == nullptr) {
           return base::Error{base::ErrorCode::kInvalidArgument, "expected settings of type LocalRateLimit"};
         }
-        auto route = compile(*settings, root);
+        auto route = compile(*settings, root, buckets);
         if (!route) return route.error();
         return std::shared_ptr<const RouteFilterConfig>(*std::move(route));
       }};

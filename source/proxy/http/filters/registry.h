@@ -10,6 +10,7 @@
 
 #include "source/base/result.h"
 #include "source/proxy/http/http_filter.h"
+#include "source/proxy/token_buckets.h"
 #include "source/stats/store.h"
 
 namespace baton::proxy {
@@ -18,6 +19,7 @@ struct FilterBuildContext {
   stats::Scope root;  // of everything
   stats::Scope http;  // "http.<stat_prefix>."
   std::string service_cluster;
+  TokenBuckets& buckets;
 };
 
 struct BuiltFilter {
