@@ -30,8 +30,11 @@ constexpr size_t kBatchBytes = 256 * 1024;
 constexpr auto kRetryFullPipe = std::chrono::milliseconds(50);
 constexpr auto kExitPatience = std::chrono::seconds(1);
 
+// To open a named pipe for writing only would wait for its reader.
 Fd openForAppend(const std::string& path) {
-  return Fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+  struct stat info {};
+  const bool pipe = ::stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode);
+  return Fd(::open(path.c_str(), (pipe ? O_RDWR : O_WRONLY) | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
 }
 
 Result<void> mayBeOpened(const std::string& path) {

@@ -1,6 +1,8 @@
 """Access logs of the real binary: what each operator prints, as text and as JSON."""
 import json
+import os
 import re
+import signal
 import socket
 
 import pytest
@@ -154,6 +156,25 @@ def test_a_response_of_our_own_says_why(logged, routes, flags, long_flags, detai
 def test_filters_choose_what_is_logged(logged, filter, passes):
     text, _ = logged({"text_format_source": {"inline_string": "line\n"}}, filter=filter)
     assert text == ("line\n" if passes else "")
+
+
+def test_a_named_pipe_keeps_lines_for_who_reads_it_later(baton, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    log = {"name": "file", "typed_config": {"@type": FILE, "path": str(path), "log_format": {
+        "text_format_source": {"inline_string": "%REQ(:PATH)%\n"}}}}
+    page = [{"match": {"prefix": "/"}, "direct_response": {"status": 204}}]
+    process = baton(bootstrap([listener("web", http_filter(page, access_log=[log]))]), "--file-flush-interval-msec", "10")
+    assert request(process.port("web"), "/first").status == 204
+    with open(path, encoding="ascii") as reader:
+        assert reader.readline() == "/first\n"
+    # Again without a reader.
+    for number in range(100):
+        assert request(process.port("web"), f"/{number}").status == 204
+    process.send_signal(signal.SIGUSR1)
+    assert request(process.port("web"), "/last").status == 204
+    process.send_signal(signal.SIGTERM)
+    assert process.wait_ended() == 0
 
 
 @pytest.mark.parametrize("text, message", [
