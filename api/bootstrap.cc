@@ -58,9 +58,10 @@ const MessageDescription& describe(const Admin*) {
                                          {.deprecated = "access_log"}),
           field<&Admin::ignore_global_conn_limit>("ignore_global_conn_limit",
                                                   "Do not count its connections towards the limit of the process."),
+          field<&Admin::allow_paths>("allow_paths",
+                                     "The paths that are answered, without their query; all when empty."),
           ignored("profile_path"),
           unsupported("socket_options", "socket options of the admin interface"),
-          unsupported("allow_paths", "a list of admin paths"),
       },
       [](void* object) {
         auto& admin = *static_cast<Admin*>(object);
@@ -82,9 +83,11 @@ const MessageDescription& describe(const Bootstrap*) {
           field<&Bootstrap::static_resources>("static_resources", "Listeners and clusters."),
           field<&Bootstrap::cluster_manager>("cluster_manager", "Settings of all clusters."),
           field<&Bootstrap::admin>("admin", "The admin interface; none when not set."),
-          field<&Bootstrap::layered_runtime>("layered_runtime", "The runtime; an admin layer only when not set."),
+          field<&Bootstrap::layered_runtime>("layered_runtime", "The runtime; without any layer when not set."),
           field<&Bootstrap::stats_flush_interval>(
               "stats_flush_interval", "How often histograms are merged and sinks are fed.", {.min = 1, .max = 300000}),
+          field<&Bootstrap::stats_flush_on_admin>(
+              "stats_flush_on_admin", "Merge histograms when the admin interface is asked for stats, not only then."),
           field<&Bootstrap::use_tcp_for_dns_lookups>("use_tcp_for_dns_lookups", "Ask by TCP, not by UDP.",
                                                      {.deprecated = "typed_dns_resolver_config"}),
           field<&Bootstrap::dns_resolution_config>("dns_resolution_config", "Name servers and options.",
@@ -98,7 +101,6 @@ const MessageDescription& describe(const Bootstrap*) {
           ignored("enable_dispatcher_stats"),
           ignored("default_regex_engine"),
           ignored("memory_allocator_manager"),
-          ignored("stats_flush_on_admin"),
           unsupported("dynamic_resources", "dynamic resources"),
           unsupported("stats_config", "stats tags and matchers"),
           unsupported("stats_sinks", "stats sinks"),

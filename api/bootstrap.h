@@ -12,6 +12,7 @@
 #include "api/endpoint.h"
 #include "api/listener.h"
 #include "api/runtime.h"
+#include "api/string_matcher.h"
 #include "api/tls.h"
 #include "api/value.h"
 
@@ -43,6 +44,7 @@ struct Admin {
   std::vector<AccessLog> access_log;
   std::string access_log_path;
   bool ignore_global_conn_limit = false;
+  std::vector<StringMatcher> allow_paths;  // The paths that are answered; all when empty.
 };
 
 // The whole configuration.
@@ -51,8 +53,9 @@ struct Bootstrap {
   StaticResources static_resources;
   ClusterManager cluster_manager;
   std::optional<Admin> admin;                     // The admin interface; none when not set.
-  std::optional<LayeredRuntime> layered_runtime;  // The runtime; an admin layer only when not set.
+  std::optional<LayeredRuntime> layered_runtime;  // The runtime; without any layer when not set.
   Milliseconds stats_flush_interval{5000};
+  bool stats_flush_on_admin = false;
   bool use_tcp_for_dns_lookups = false;
   std::optional<DnsResolutionConfig> dns_resolution_config;
   std::optional<DnsResolverExtension> typed_dns_resolver_config;  // The resolver of clusters that have none.

@@ -72,7 +72,7 @@ const MessageDescription& describe(const LocalityLbEndpoints*) {
           field<&LocalityLbEndpoints::lb_endpoints>("lb_endpoints", "The endpoints."),
           field<&LocalityLbEndpoints::priority>("priority", "0 is used first.", {.max = 128}),
           ignored("metadata"),
-          unsupported("load_balancing_weight", "weighted localities"),
+          ignored("load_balancing_weight"),
           unsupported("proximity", "proximity"),
           unsupported("load_balancer_endpoints", "endpoint discovery"),
           unsupported("leds_cluster_locality_config", "endpoint discovery"),

@@ -70,6 +70,8 @@ std::vector<ExtensionCategory> makeCategories() {
        {extension<PreviousHostsPredicate>({"envoy.retry_host_predicates.previous_hosts"}),
         extension<OmitCanaryHostsPredicate>({"envoy.retry_host_predicates.omit_canary_hosts"})},
        {"envoy.extensions.retry."}},
+      {"ipdetect", "original IP detection", {extension<XffConfig>()}, {"envoy.extensions.http.original_ip_detection."}},
+      {"requestid", "request id extension", {extension<UuidRequestIdConfig>()}, {"envoy.extensions.request_id."}},
       {"upstreamopts", "upstream protocol option", {extension<UpstreamHttpOptions>()}, {"envoy.extensions.upstreams."}},
       {"dnsresolver",
        "DNS resolver",

@@ -78,6 +78,61 @@ const MessageDescription& describe(const LocalReplyConfig*) {
   return description;
 }
 
+const MessageDescription& describe(const XffTrustedCidrs*) {
+  static const MessageDescription description =
+      message<XffTrustedCidrs>("XffTrustedCidrs", "", "Proxies in front of us, by address.", {},
+                               {
+                                   field<&XffTrustedCidrs::cidrs>("cidrs", "Their addresses."),
+                                   field<&XffTrustedCidrs::recurse>(
+                                       "recurse", "Skip entries of x-forwarded-for that are theirs from the right."),
+                               });
+  return description;
+}
+
+const MessageDescription& describe(const XffConfig*) {
+  static const MessageDescription description = message<XffConfig>(
+      "XffConfig", "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig",
+      "The client's address is in x-forwarded-for.", {},
+      {
+          field<&XffConfig::xff_num_trusted_hops>("xff_num_trusted_hops",
+                                                  "Entries of x-forwarded-for from the right to skip."),
+          field<&XffConfig::xff_trusted_cidrs>("xff_trusted_cidrs", "Believe x-forwarded-for of these peers only."),
+          field<&XffConfig::skip_xff_append>("skip_xff_append", "Leave x-forwarded-for alone."),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const OriginalIpDetection*) {
+  static const MessageDescription description = message<OriginalIpDetection>(
+      "OriginalIpDetection", "", "Says who the client is.", {},
+      {
+          field<&OriginalIpDetection::name>("name", "Any name.", {.required = true, .nonempty = true}),
+          field<&OriginalIpDetection::typed_config>("typed_config", "Where it is said.",
+                                                    {.required = true, .category = "ipdetect"}),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const UuidRequestIdConfig*) {
+  static const MessageDescription description = message<UuidRequestIdConfig>(
+      "UuidRequestIdConfig", "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", "Request ids are UUIDs.", {},
+      {
+          ignored("pack_trace_reason"),
+          ignored("use_request_id_for_trace_sampling"),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const RequestIdExtension*) {
+  static const MessageDescription description = message<RequestIdExtension>(
+      "RequestIdExtension", "", "What request ids are.", {},
+      {
+          field<&RequestIdExtension::typed_config>("typed_config", "The kind of id.",
+                                                   {.required = true, .category = "requestid"}),
+      });
+  return description;
+}
+
 const EnumDescription& describeEnum(const HttpConnectionManager::CodecType*) {
   static const EnumDescription description{"HttpConnectionManager.CodecType",
                                            {{"AUTO", 0}, {"HTTP1", 1}, {"HTTP2", 2}, {"HTTP3", 3, false}}};
@@ -153,12 +208,18 @@ const MessageDescription& describe(const HttpConnectionManager*) {
           field<&HttpConnectionManager::delayed_close_timeout>(
               "delayed_close_timeout", "How long a connection lingers after its last response."),
           field<&HttpConnectionManager::use_remote_address>(
-              "use_remote_address", "The client's address is that of the connection (Envoy: false)."),
+              "use_remote_address",
+              "The client's address is that of the connection (Envoy: false); true when not set and nothing else says "
+              "who it is."),
           field<&HttpConnectionManager::xff_num_trusted_hops>(
               "xff_num_trusted_hops", "Entries of x-forwarded-for from the right that are trusted."),
           field<&HttpConnectionManager::internal_address_config>("internal_address_config",
                                                                  "Which clients are internal; none when not set."),
           field<&HttpConnectionManager::skip_xff_append>("skip_xff_append", "Leave x-forwarded-for alone."),
+          field<&HttpConnectionManager::original_ip_detection_extensions>(
+              "original_ip_detection_extensions", "The first that knows who the client is decides."),
+          field<&HttpConnectionManager::request_id_extension>("request_id_extension",
+                                                              "What request ids are; UUIDs in any case."),
           field<&HttpConnectionManager::via>("via", "Added to the via header of both sides.",
                                              {.format = Format::kNoControls}),
           field<&HttpConnectionManager::generate_request_id>("generate_request_id",
@@ -203,9 +264,7 @@ const MessageDescription& describe(const HttpConnectionManager*) {
           unsupported("access_log_options", "access log options"),
           unsupported("access_log_flush_interval", "access logs of unfinished streams"),
           unsupported("flush_access_log_on_new_request", "access logs of unfinished streams"),
-          unsupported("original_ip_detection_extensions", "original IP detection extensions"),
           unsupported("early_header_mutation_extensions", "early header mutation"),
-          unsupported("request_id_extension", "request id extensions"),
           unsupported("forward_proto_config", "x-forwarded-proto from PROXY protocol"),
           unsupported("append_local_overload", "x-envoy-local-overloaded"),
           unsupported("proxy_status_config", "the proxy-status header"),

@@ -62,6 +62,33 @@ struct LocalReplyConfig {
   std::optional<SubstitutionFormatString> body_format;
 };
 
+// Proxies in front of us, by address.
+struct XffTrustedCidrs {
+  std::vector<CidrRange> cidrs;
+  bool recurse = false;
+};
+
+// The client's address is in x-forwarded-for.
+struct XffConfig {
+  uint32_t xff_num_trusted_hops = 0;
+  std::optional<XffTrustedCidrs> xff_trusted_cidrs;
+  bool skip_xff_append = true;
+};
+
+// Says who the client is.
+struct OriginalIpDetection {
+  std::string name;
+  TypedConfig typed_config;
+};
+
+// Request ids are UUIDs.
+struct UuidRequestIdConfig {};
+
+// What request ids are.
+struct RequestIdExtension {
+  TypedConfig typed_config;
+};
+
 // Speaks HTTP to clients, routes requests.
 struct HttpConnectionManager {
   enum class CodecType { kAuto = 0, kHttp1 = 1, kHttp2 = 2, kHttp3 = 3 };
@@ -105,10 +132,13 @@ struct HttpConnectionManager {
   std::optional<Milliseconds> stream_flush_timeout;
   Milliseconds drain_timeout{5000};
   Milliseconds delayed_close_timeout{1000};
-  bool use_remote_address = true;
+  // The client's address is that of the connection (Envoy: false); true when not set and nothing else says who it is.
+  std::optional<bool> use_remote_address;
   uint32_t xff_num_trusted_hops = 0;
   std::optional<InternalAddressConfig> internal_address_config;  // Which clients are internal; none when not set.
   bool skip_xff_append = false;
+  std::vector<OriginalIpDetection> original_ip_detection_extensions;
+  std::optional<RequestIdExtension> request_id_extension;  // What request ids are; UUIDs in any case.
   std::string via;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
@@ -135,6 +165,11 @@ const MessageDescription& describe(const SetCurrentClientCertDetails*);
 const MessageDescription& describe(const UpgradeConfig*);
 const MessageDescription& describe(const ResponseMapper*);
 const MessageDescription& describe(const LocalReplyConfig*);
+const MessageDescription& describe(const XffTrustedCidrs*);
+const MessageDescription& describe(const XffConfig*);
+const MessageDescription& describe(const OriginalIpDetection*);
+const MessageDescription& describe(const UuidRequestIdConfig*);
+const MessageDescription& describe(const RequestIdExtension*);
 const MessageDescription& describe(const HttpConnectionManager*);
 const EnumDescription& describeEnum(const HttpConnectionManager::CodecType*);
 const EnumDescription& describeEnum(const HttpConnectionManager::ServerHeaderTransformation*);

@@ -32,6 +32,27 @@ const EnumDescription& describeEnum(const ProxyProtocol::Version*) {
   return description;
 }
 
+const MessageDescription& describe(const ProxyProtocol::KeyValuePair*) {
+  static const MessageDescription description = message<ProxyProtocol::KeyValuePair>(
+      "ProxyProtocol.KeyValuePair", "", "Where in the connection's dynamic metadata a TLV goes.", {},
+      {
+          field<&ProxyProtocol::KeyValuePair::metadata_namespace>(
+              "metadata_namespace", "The namespace; envoy.filters.listener.proxy_protocol when empty."),
+          field<&ProxyProtocol::KeyValuePair::key>("key", "The key.", {.required = true, .nonempty = true}),
+      });
+  return description;
+}
+
+const MessageDescription& describe(const ProxyProtocol::Rule*) {
+  static const MessageDescription description =
+      message<ProxyProtocol::Rule>("ProxyProtocol.Rule", "", "A TLV that is kept.", {},
+                                   {
+                                       field<&ProxyProtocol::Rule::tlv_type>("tlv_type", "Its type.", {.max = 255}),
+                                       field<&ProxyProtocol::Rule::on_tlv_present>("on_tlv_present", "Where it goes."),
+                                   });
+  return description;
+}
+
 const MessageDescription& describe(const ProxyProtocol*) {
   static const MessageDescription description = message<ProxyProtocol>(
       "ProxyProtocol", "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
@@ -41,7 +62,7 @@ const MessageDescription& describe(const ProxyProtocol*) {
                                                                        "Accept connections that have no PROXY header."),
           field<&ProxyProtocol::disallowed_versions>("disallowed_versions", "Versions that are refused."),
           field<&ProxyProtocol::stat_prefix>("stat_prefix", "Prefix of its statistics."),
-          unsupported("rules", "metadata from PROXY headers"),
+          field<&ProxyProtocol::rules>("rules", "TLVs that become dynamic metadata, for %DYNAMIC_METADATA()%."),
           unsupported("pass_through_tlvs", "passing PROXY TLVs on"),
           unsupported("allowed_versions", "allowed_versions; list the others in disallowed_versions"),
           unsupported("tlv_location", "where PROXY TLVs are kept"),

@@ -29,11 +29,22 @@ struct TlsInspector {
 
 // Takes the client's address from a PROXY header.
 struct ProxyProtocol {
+  // Where in the connection's dynamic metadata a TLV goes.
+  struct KeyValuePair {
+    std::string metadata_namespace;
+    std::string key;
+  };
+  // A TLV that is kept.
+  struct Rule {
+    uint32_t tlv_type = 0;
+    std::optional<KeyValuePair> on_tlv_present;
+  };
   enum class Version { kVersionUnspecified = 0, kV1 = 1, kV2 = 2 };
 
   bool allow_requests_without_proxy_protocol = false;
   std::vector<Version> disallowed_versions;
   std::string stat_prefix;
+  std::vector<Rule> rules;
 };
 
 // Tells HTTP/1 from HTTP/2 without consuming bytes.
@@ -138,6 +149,8 @@ struct Listener {
 const MessageDescription& describe(const TlsInspector*);
 const MessageDescription& describe(const ProxyProtocol*);
 const EnumDescription& describeEnum(const ProxyProtocol::Version*);
+const MessageDescription& describe(const ProxyProtocol::KeyValuePair*);
+const MessageDescription& describe(const ProxyProtocol::Rule*);
 const MessageDescription& describe(const HttpInspector*);
 const MessageDescription& describe(const OriginalDst*);
 const MessageDescription& describe(const ListenerFilter*);

@@ -100,11 +100,15 @@ const MessageDescription& describe(const RuntimeLayer*) {
 }
 
 const MessageDescription& describe(const LayeredRuntime*) {
-  static const MessageDescription description =
-      message<LayeredRuntime>("LayeredRuntime", "", "The runtime, from its layers.", {},
-                              {
-                                  field<&LayeredRuntime::layers>("layers", "The layers, the last one wins."),
-                              });
+  static const MessageDescription description = message<LayeredRuntime>(
+      "LayeredRuntime", "", "The runtime, from its layers.", {},
+      {
+          field<&LayeredRuntime::layers>("layers", "The layers, the last one wins; an admin layer only when empty."),
+      },
+      [](void* object) {
+        auto& layers = static_cast<LayeredRuntime*>(object)->layers;
+        if (layers.empty()) layers.push_back({.name = "admin", .admin_layer = Empty{}});
+      });
   return description;
 }
 

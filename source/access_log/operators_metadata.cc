@@ -14,7 +14,7 @@ namespace {
 
 using base::Result;
 
-// Whose metadata it is. Nothing here writes dynamic metadata, so it never has a value.
+// Whose metadata it is. Only listener filters write dynamic metadata, so it is the connection's.
 enum Kind { kDynamic, kCluster, kRoute, kVirtualHost, kUpstreamHost, kListener, kFilterChain };
 
 const api::Metadata* metadataOf(const FormatContext& context, int kind) {
@@ -32,6 +32,8 @@ const api::Metadata* metadataOf(const FormatContext& context, int kind) {
       return info.connection == nullptr ? nullptr : info.connection->listener_metadata.get();
     case kFilterChain:
       return info.connection == nullptr ? nullptr : info.connection->filter_chain_metadata.get();
+    case kDynamic:
+      return info.connection == nullptr ? nullptr : info.connection->dynamic_metadata.get();
     default:
       return nullptr;
   }

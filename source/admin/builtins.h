@@ -54,7 +54,8 @@ struct ServerInfo {
   uint64_t uptime_all_epochs_s = 0;
   std::string hot_restart_version;
   std::vector<std::pair<std::string, std::string>> command_line_options;
-  std::vector<std::pair<std::string, std::string>> node;  // id, cluster
+  std::vector<std::pair<std::string, std::string>> node;      // id, cluster
+  std::vector<std::pair<std::string, std::string>> locality;  // region, zone, sub_zone; empty: not set
 };
 
 // All of them are required, but before_stats.

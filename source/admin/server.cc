@@ -210,6 +210,11 @@ class Server::Session : public std::enable_shared_from_this<Session> {
     if (parsed.method == Method::kPost && crossSite(request)) {
       return Response::text("refused: this request comes from another site's page\n", 403);
     }
+    const auto& allowed = server_->settings_.allowed_paths;
+    const auto matches = [&](const ::baton::http::StringMatcher& matcher) { return matcher.matches(parsed.path); };
+    if (!allowed.empty() && std::ranges::none_of(allowed, matches)) {
+      return Response::text("request to path " + parsed.path + " not allowed\n", 403);
+    }
     parsed.body = request.body();
     return server_->handlers_.dispatch(parsed);
   }

@@ -15,6 +15,7 @@
 #include "source/access_log/access_logger.h"
 #include "source/admin/handler_table.h"
 #include "source/base/result.h"
+#include "source/http/matchers.h"
 #include "source/network/address.h"
 #include "source/network/fd.h"
 #include "source/stats/store.h"
@@ -31,6 +32,7 @@ class Server {
     std::chrono::milliseconds idle_timeout{60'000};
     std::chrono::milliseconds write_timeout{30'000};
     std::vector<access_log::AccessLoggerPtr> access_logs;
+    std::vector<::baton::http::StringMatcher> allowed_paths;  // empty: all
   };
 
   Server(boost::asio::io_context& context, const HandlerTable& handlers, stats::Store& store, Settings settings);

@@ -144,6 +144,7 @@ std::string serverInfoJson(const ServerInfo& info) {
                       {"hot_restart_version", info.hot_restart_version},
                       {"command_line_options", objectOf(info.command_line_options)},
                       {"node", objectOf(info.node)}};
+  if (!info.locality.empty()) object["node"].as_object()["locality"] = objectOf(info.locality);
   return config::prettyJson(object) + "\n";
 }
 

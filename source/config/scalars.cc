@@ -106,7 +106,9 @@ base::Result<api::Milliseconds> parseDuration(const Node& node) {
   const std::string_view fraction = dot == std::string_view::npos ? "0" : rest.substr(dot + 1);
   const auto nanos = base::parseNumber<int64_t>(fraction);
   if (!has_unit || !seconds || *seconds < 0 || !nanos || *nanos < 0 || fraction.size() > 9) {
-    if (const auto meant = otherUnit(text)) return refuse(fmt::format("; write \"{:.9g}s\"", *meant));
+    if (const auto meant = otherUnit(text); meant && std::isfinite(*meant) && *meant >= 0) {
+      return refuse(fmt::format("; write \"{:.9g}s\"", *meant));
+    }
     return refuse();
   }
   if (text[0] == '-') return refuse("; it may not be negative");

@@ -50,6 +50,26 @@ void validateLocalReplies(Validation& v, const api::LocalReplyConfig& replies) {
   v.format("body_format", replies.body_format);
 }
 
+// Two answers to the question who the client is.
+void validateDetection(Validation& v, const api::HttpConnectionManager& manager) {
+  if (manager.original_ip_detection_extensions.empty()) return;
+  const auto exclude = [&](std::string_view field) {
+    const Path::In in(v.path, field);
+    v.error("excludes 'original_ip_detection_extensions'; give one of them");
+  };
+  if (manager.use_remote_address.value_or(false)) exclude("use_remote_address");
+  if (manager.xff_num_trusted_hops > 0) exclude("xff_num_trusted_hops");
+  for (size_t i = 0; i < manager.original_ip_detection_extensions.size(); ++i) {
+    const auto* xff = manager.original_ip_detection_extensions[i].typed_config.as<api::XffConfig>();
+    if (xff == nullptr || !xff->xff_trusted_cidrs) continue;
+    const Path::In in(v.path, "original_ip_detection_extensions", i);
+    const Path::In config(v.path, "typed_config");
+    const Path::In field(v.path, "xff_trusted_cidrs");
+    v.ranges("cidrs", xff->xff_trusted_cidrs->cidrs);
+    if (xff->xff_num_trusted_hops > 0) v.error("excludes 'xff_num_trusted_hops'; give one of them");
+  }
+}
+
 }  // namespace
 
 void validateHttp(Validation& v, const api::HttpConnectionManager& manager) {
@@ -60,6 +80,7 @@ void validateHttp(Validation& v, const api::HttpConnectionManager& manager) {
     const Path::In in(v.path, "internal_address_config");
     v.ranges("cidr_ranges", manager.internal_address_config->cidr_ranges);
   }
+  validateDetection(v, manager);
   if (const auto& transformation = manager.scheme_header_transformation;
       transformation && transformation->scheme_to_overwrite) {
     const std::string& scheme = *transformation->scheme_to_overwrite;

@@ -159,7 +159,7 @@ class RouteChecks {
       if (base::parseNumber<uint32_t>(condition)) {
         hint = "; retriable-status-codes with retriable_status_codes names single ones";
       }
-      v_.error(fmt::format("there is no condition '{}'{}", condition, hint));
+      v_.warning(fmt::format("there is no condition '{}', so it has no effect{}", condition, hint));
       return true;
     });
     if (policy.retry_back_off && policy.retry_back_off->max_interval && policy.retry_back_off->base_interval &&

@@ -59,6 +59,7 @@ struct ConnectionInfo {
   std::string filter_chain_name;
   std::shared_ptr<const api::Metadata> listener_metadata;      // null: there is none
   std::shared_ptr<const api::Metadata> filter_chain_metadata;  // the same
+  std::shared_ptr<const api::Metadata> dynamic_metadata;       // what listener filters learned
   std::shared_ptr<const TlsInfo> tls;                          // null: plaintext or handshake not finished
   std::vector<std::pair<uint8_t, std::string>> proxy_protocol_tlvs;
 };

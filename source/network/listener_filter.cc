@@ -4,10 +4,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <span>
 #include <sys/socket.h>
 
+#include "api/metadata.h"
+
 #include "source/base/strings.h"
+#include "source/base/utf8.h"
 #include "source/network/client_hello.h"
 #include "source/network/proxy_header.h"
 
@@ -124,6 +128,9 @@ struct ProxyProtocolFactory final : public ListenerFilterFactory {
       if (version == api::ProxyProtocol::Version::kV1) disallowed[0] = true;
       if (version == api::ProxyProtocol::Version::kV2) disallowed[1] = true;
     }
+    for (const auto& rule : settings.rules) {
+      if (rule.on_tlv_present) kept_tlvs[static_cast<uint8_t>(rule.tlv_type)] = *rule.on_tlv_present;
+    }
   }
   std::unique_ptr<ListenerFilter> create() const override { return std::make_unique<ProxyProtocolFilter>(*this); }
 
@@ -131,7 +138,34 @@ struct ProxyProtocolFactory final : public ListenerFilterFactory {
   std::array<bool, 2> disallowed{};
   stats::Counter not_found_allowed, not_found_disallowed;
   std::array<VersionStats, 2> versions;
+  std::map<uint8_t, api::ProxyProtocol::KeyValuePair> kept_tlvs;
 };
+
+// Values are made UTF-8, because formats write them as JSON.
+std::shared_ptr<const api::Metadata> metadataOf(const std::vector<std::pair<uint8_t, std::string>>& tlvs,
+                                                const std::map<uint8_t, api::ProxyProtocol::KeyValuePair>& kept) {
+  std::map<std::string, std::map<std::string, std::string>> found;
+  for (const auto& [type, value] : tlvs) {
+    const auto rule = kept.find(type);
+    if (rule == kept.end()) continue;
+    const std::string& name = rule->second.metadata_namespace;
+    std::string& text = found[name.empty() ? "envoy.filters.listener.proxy_protocol" : name][rule->second.key];
+    text = value;
+    for (size_t at = 0; at < text.size();) {
+      const size_t length = base::utf8Length(std::string_view(text).substr(at));
+      if (length == 0) text[at] = '!';
+      at += std::max<size_t>(length, 1);
+    }
+  }
+  if (found.empty()) return nullptr;
+  auto metadata = std::make_shared<api::Metadata>();
+  for (auto& [name, values] : found) {
+    api::Value::Object object;
+    for (auto& [key, text] : values) object.emplace_back(key, api::Value{std::move(text)});
+    metadata->filter_metadata.emplace(name, api::Value{std::move(object)});
+  }
+  return metadata;
+}
 
 Verdict ProxyProtocolFilter::look(AcceptedSocket& socket) {
   std::array<char, 2048> storage;
@@ -170,6 +204,7 @@ Verdict ProxyProtocolFilter::look(AcceptedSocket& socket) {
   counts.found.add();
   if (header.source) socket.info.remote_address = std::move(*header.source);
   if (header.destination) socket.info.local_address = std::move(*header.destination);
+  socket.info.dynamic_metadata = metadataOf(header.tlvs, factory_.kept_tlvs);
   socket.info.proxy_protocol_tlvs = std::move(header.tlvs);
   return Verdict::kContinue;
 }

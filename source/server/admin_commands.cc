@@ -127,6 +127,9 @@ admin::ServerInfo serverInfo(Server& server) {
                                {"service_node", options.service_node},
                                {"service_zone", options.service_zone}};
   info.node = {{"id", node.id}, {"cluster", node.cluster}};
+  if (const auto& locality = node.locality) {
+    info.locality = {{"region", locality->region}, {"zone", locality->zone}, {"sub_zone", locality->sub_zone}};
+  }
   return info;
 }
 
@@ -225,7 +228,10 @@ void addAdminCommands(HandlerTable& handlers, Server& server) {
   admin::Providers providers;
   providers.store = &server.store();
   providers.tags = &tags;
-  providers.before_stats = [&server] { server.updateStats(); };
+  providers.before_stats = [&server] {
+    server.updateStats();
+    if (server.configuration().bootstrap().stats_flush_on_admin) server.store().mergeHistograms();
+  };
   providers.clusters = [&server] {
     std::vector<admin::ClusterStatus> statuses;
     for (const auto& report : server.configuration().clusters().report()) statuses.push_back(clusterStatus(report));

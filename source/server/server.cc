@@ -259,6 +259,11 @@ base::Result<void> Server::openAdmin() {
     if (!logger) return logger.error();
     settings.access_logs.push_back(std::move(*logger));
   }
+  for (const api::StringMatcher& path : config->allow_paths) {
+    auto matcher = http::StringMatcher::build(path);
+    if (!matcher) return matcher.error();
+    settings.allowed_paths.push_back(std::move(*matcher));
+  }
   admin_ = std::make_unique<admin::Server>(main_loop_.asio(), handlers_, *store_, std::move(settings));
   network::Fd inherited;
   for (hot_restart::HandedSocket& socket : inherited_) {
@@ -374,7 +379,7 @@ std::vector<std::pair<std::string, std::string>> Server::listenerAddresses() con
 void Server::everyFlush() {
   updateStats();
   base::flushLog();
-  store_->mergeHistograms();
+  if (!configuration_->bootstrap().stats_flush_on_admin) store_->mergeHistograms();
   store_->foldDeadGenerations();
   generation_->observeElders();
   configuration_->ticketKeys().rotate();

@@ -70,7 +70,7 @@ TEST(Loader, DefaultsAreThoseOfAnEdge) {
   const auto& manager = managerOf(*bootstrap);
   EXPECT_EQ(manager.request_headers_timeout, Milliseconds(10000));
   EXPECT_EQ(manager.request_timeout, Milliseconds(300000));
-  EXPECT_TRUE(manager.use_remote_address);
+  EXPECT_TRUE(manager.use_remote_address.value_or(true));
   EXPECT_TRUE(manager.normalize_path);
   EXPECT_TRUE(manager.merge_slashes);
   EXPECT_EQ(manager.server_name, "envoy");

@@ -156,6 +156,20 @@ def test_drained_listeners_take_no_more_connections(admin):
     assert call(admin, "/ready")[0] in (200, 503)
 
 
+def test_only_allowed_paths_are_answered(baton):
+    admin = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+             "allow_paths": [{"exact": "/ready"}, {"exact": "/listeners"}, {"prefix": "/STATS", "ignore_case": True},
+                             {"safe_regex": {"regex": "/config_d.*"}}]}
+    process = baton({**bootstrap([]), "admin": admin})
+    for path in ("/ready", "/ready?x", "/listeners?format=json", "/stats", "/stats/prometheus?usedonly", "/config_dump"):
+        assert call(process, path)[0] == 200, path
+    for path in ("/", "/readyz", "/ready/", "/server_info", "/clusters", "/runtime", "/help", "/?/ready", "/no/such"):
+        assert call(process, path)[0] == 403, path
+    status, _, body = call(process, "/quitquitquit", "POST")
+    assert (status, body) == (403, "request to path /quitquitquit not allowed\n")
+    assert call(process, "/ready")[0] == 200 and process.process.poll() is None
+
+
 def test_it_ends_when_told(admin):
     assert call(admin, "/quitquitquit", "POST")[0] == 200
     assert admin.wait_ended() == 0

@@ -149,6 +149,10 @@ ACCEPTED = {
         - match: {prefix: /}
           route: {cluster: web}
           metadata: {filter_metadata: {a: {b: {c: [1]}}}}""", cluster="metadata: {filter_metadata: {envoy.lb: {x: true}}}"),
+    "a retry condition that does not exist": proxy(
+        routes="- match: {prefix: /}\n  route: {cluster: web, retry_policy: {retry_on: '5xx,gateway_error,503'}}"),
+    "weights of localities where nothing asks for them": proxy().replace(
+        "endpoints: [{lb_endpoints", "endpoints: [{load_balancing_weight: 3, locality: {zone: a}, lb_endpoints"),
     "a listener filter with a read buffer": proxy().replace("    filter_chains:", f"""\
     listener_filters:
     - name: http
@@ -187,6 +191,43 @@ REFUSED = {
         proxy(filters="- name: envoy.filters.http.buffer\n  typed_config: {max_request_bytes: 1}"), '"@type" is missing'),
     "a cluster that is not there": (
         proxy(routes="- match: {prefix: /}\n  route: {cluster: webb}"), 'found "webb"; did you mean "web"?'),
+    "redirects that are followed, as they used to be written": (
+        proxy(routes="- match: {prefix: /}\n  route: {cluster: web, internal_redirect_action: HANDLE_INTERNAL_REDIRECT}"),
+        "unsupported field 'internal_redirect_action' (not implemented: the older internal redirects); use "
+        "internal_redirect_policy"),
+    "how many redirects are followed, as it used to be written": (
+        proxy(routes="- match: {prefix: /}\n  route: {cluster: web, max_internal_redirects: 3}"),
+        "use internal_redirect_policy.max_internal_redirects"),
+    "two answers to who the client is": (
+        proxy(manager=f"""
+            use_remote_address: true
+            original_ip_detection_extensions:
+            - name: xff
+              typed_config: {{"@type": {TYPES}http.original_ip_detection.xff.v3.XffConfig}}"""),
+        "use_remote_address: excludes 'original_ip_detection_extensions'; give one of them"),
+    "trusted hops beside who says who the client is": (
+        proxy(manager=f"""
+            xff_num_trusted_hops: 1
+            original_ip_detection_extensions:
+            - name: xff
+              typed_config: {{"@type": {TYPES}http.original_ip_detection.xff.v3.XffConfig}}"""),
+        "xff_num_trusted_hops: excludes 'original_ip_detection_extensions'; give one of them"),
+    "another way to find the client": (
+        proxy(manager=f"""
+            original_ip_detection_extensions:
+            - name: header
+              typed_config: {{"@type": {TYPES}http.original_ip_detection.custom_header.v3.CustomHeaderConfig}}"""),
+        "unsupported original IP detection"),
+    "an admin path that is no expression": (
+        proxy(top='admin: {allow_paths: [{safe_regex: {regex: "("}}]}'), "admin.allow_paths[0].safe_regex.regex"),
+    "a TLV without a key": (
+        proxy().replace("    filter_chains:", f"""\
+    listener_filters:
+    - name: proxy
+      typed_config:
+        "@type": {TYPES}filters.listener.proxy_protocol.v3.ProxyProtocol
+        rules: [{{tlv_type: 256, on_tlv_present: {{}}}}]
+    filter_chains:"""), "rules[0].on_tlv_present"),
     "an operator in a log that is none": (
         proxy(manager=f"""
             access_log:

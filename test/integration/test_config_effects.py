@@ -2,6 +2,7 @@
 case; the upstream answers with what it saw."""
 import contextlib
 import json
+import re
 
 import pytest
 
@@ -101,6 +102,33 @@ case("mapped", [{"match": {"prefix": "/"}, "route": {"cluster": "nobody"}}], loc
                                                                                       "a": "%RESPONSE_CODE%"},
                                                                       "json_format_options": {"sort_properties": True}},
          "headers_to_add": [add("x-mapped", "%RESPONSE_FLAGS%")]}]})
+
+
+def detection(**fields):
+    return {"name": "xff", "typed_config": {"@type": TYPE + "http.original_ip_detection.xff.v3.XffConfig", **fields}}
+
+
+def networks(*prefixes):
+    return [{"address_prefix": prefix, "prefix_len": length} for prefix, length in prefixes]
+
+
+OURS = networks(("127.0.0.0", 8), ("10.0.0.0", 8), ("2001:db8::", 32))
+for name, extensions in {
+    "detect last": [detection()], "detect one hop": [detection(xff_num_trusted_hops=1)],
+    "detect and append": [detection(skip_xff_append=False)],
+    "detect trusted": [detection(xff_trusted_cidrs={"cidrs": OURS})],
+    "detect through": [detection(xff_trusted_cidrs={"cidrs": OURS, "recurse": True})],
+    "detect of others": [detection(xff_trusted_cidrs={"cidrs": networks(("10.0.0.0", 8)), "recurse": True})],
+    "detect second": [detection(xff_num_trusted_hops=5), detection()],
+}.items():
+    case(name, [echo(request_headers_to_add=[add("x-client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")])],
+         original_ip_detection_extensions=extensions)
+case("outcome told", [echo(response_headers_to_add=[
+    add("x-code", "%RESPONSE_CODE%"), add("x-details", "%RESPONSE_CODE_DETAILS%"), add("x-host", "%UPSTREAM_HOST%"),
+    add("x-flags", "%RESPONSE_FLAGS%"), add("x-tries", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%")])])
+case("uuid ids", request_id_extension={"typed_config": {
+    "@type": TYPE + "request_id.uuid.v3.UuidRequestIdConfig", "pack_trace_reason": False,
+    "use_request_id_for_trace_sampling": False}})
 # Paths and hosts.
 case("raw path", normalize_path=False, merge_slashes=False)
 case("normal path", normalize_path=True, merge_slashes=False)
@@ -323,6 +351,30 @@ def test_the_peer_is_appended_or_not(edge):
     assert edge.seen("no append", x_forwarded_for="1.2.3.4")["x-forwarded-for"] == "1.2.3.4"
 
 
+@pytest.mark.parametrize("name, forwarded, client, passed", [
+    ("detect last", "1.1.1.1, 2.2.2.2", "2.2.2.2", "1.1.1.1, 2.2.2.2"),
+    ("detect last", "1.1.1.1, nobody", "127.0.0.1", "1.1.1.1, nobody"),
+    ("detect one hop", "1.1.1.1, 2.2.2.2", "1.1.1.1", "1.1.1.1, 2.2.2.2"),
+    ("detect one hop", "2.2.2.2", "127.0.0.1", "2.2.2.2"),
+    ("detect and append", "1.1.1.1", "1.1.1.1", "1.1.1.1,127.0.0.1"),
+    ("detect trusted", "1.1.1.1, 10.0.0.1", "10.0.0.1", "1.1.1.1, 10.0.0.1"),
+    ("detect through", "9.9.9.9, 1.1.1.1, 10.0.0.1, 2001:db8::1", "1.1.1.1", "9.9.9.9, 1.1.1.1, 10.0.0.1, 2001:db8::1"),
+    ("detect through", "10.0.0.2,10.0.0.1", "10.0.0.2", "10.0.0.2,10.0.0.1"),
+    ("detect through", "1.1.1.1, nobody, 10.0.0.1", "10.0.0.1", "1.1.1.1, nobody, 10.0.0.1"),
+    ("detect of others", "1.1.1.1", "127.0.0.1", "1.1.1.1"),
+    ("detect second", "1.1.1.1, 2.2.2.2", "2.2.2.2", "1.1.1.1, 2.2.2.2"),
+    ("detect last", None, "127.0.0.1", None),
+])
+def test_an_extension_says_who_the_client_is(edge, name, forwarded, client, passed):
+    seen = edge.seen(name, **({"x_forwarded_for": forwarded} if forwarded else {}))
+    assert (seen["x-client"], seen.get("x-forwarded-for")) == (client, passed)
+
+
+def test_request_ids_are_uuids_with_their_extension_too(edge):
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+                        edge.seen("uuid ids")["x-request-id"])
+
+
 def test_the_port_is_told(edge):
     assert edge.seen("port told")["x-forwarded-port"] == str(edge.ports["port told"])
     assert "x-forwarded-port" not in edge.seen("via")
@@ -411,6 +463,12 @@ def test_headers_are_added_as_their_actions_say(edge):
     assert found["x-kept"] == "" and "x-gone" not in found and "x-other" not in found
     assert (found["x-seen"], found["x-first"], found["x-old"]) == ("new", "old", "new")
     assert [value for name, value in seen if name == "x-more"] == ["old", "new"]
+
+
+def test_added_headers_know_the_outcome(edge):
+    headers = edge.get("outcome told").headers
+    assert (headers["x-code"], headers["x-details"], headers["x-tries"]) == ("200", "via_upstream", "1")
+    assert headers["x-host"].startswith("127.0.0.1:") and "x-flags" not in headers
 
 
 def test_attempts_are_counted_both_ways(edge):

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from conftest import DEADLINE, address, bootstrap, cluster, listener, tcp_filter, wait_for
+from conftest import DEADLINE, address, bootstrap, cluster, http_filter, listener, raw, tcp_filter, wait_for
 
 FILTERS = "type.googleapis.com/envoy.extensions.filters.listener."
 PROXY = {"name": "proxy", "typed_config": {"@type": FILTERS + "proxy_protocol.v3.ProxyProtocol"}}
@@ -348,16 +348,47 @@ def tlv(kind, value):
 V6_BODY = socket.inet_pton(socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket.AF_INET6, "2001:db8::2") + struct.pack(">HH", 3, 4)
 
 
-def proxy_process(baton, tmp_path, **fields):
+def proxy_process(baton, tmp_path, text="%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% "
+                  "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\n", **fields):
     log = tmp_path / "access.log"
     filters = [{"name": "proxy", "typed_config": {"@type": FILTERS + "proxy_protocol.v3.ProxyProtocol", **fields}}]
     one = {**listener("web", ECHO), "stat_prefix": "web", "listener_filters": filters, "access_log": [{
         "name": "file", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": str(log),
             "log_format": {"text_format_source": {"inline_string":
-                           "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\n"}}}}]}
+                           text}}}}]}
     process = baton(bootstrap([one]))
     return process, process.port("web"), log
+
+
+AUTHORITY = {"tlv_type": 2, "on_tlv_present": {"key": "authority"}}
+LINK = {"tlv_type": 0xEA, "on_tlv_present": {"metadata_namespace": "aws", "key": "link"}}
+
+
+def test_tlvs_become_metadata_of_the_connection(baton, tmp_path):
+    text = ("%DYNAMIC_METADATA(envoy.filters.listener.proxy_protocol:authority)% %DYNAMIC_METADATA(aws:link)% "
+            "%METADATA(DYNAMIC:aws)%\n")
+    process, port, log = proxy_process(baton, tmp_path, text, rules=[AUTHORITY, LINK, {"tlv_type": 4}])
+    for tlvs in (tlv(1, b"h2") + tlv(2, b"name.example") + tlv(0xEA, b'a"b\xff\xc3\xa9'), tlv(4, b"zero"),
+                 tlv(2, b"first") + tlv(2, b"last"), tlv(2, b"a\nforged"), tlv(2, b"\xff" * 60000)):
+        assert talk(port, v2(tlvs=tlvs) + b"payload", end=True) == "payload"
+        wait_for(lambda: process.stat("listener.web.downstream_cx_active") == 0, "the connection to end")
+    process.end()
+    assert log.read_text(encoding="utf-8").splitlines() == [
+        'name.example a"b!\u00e9 {"link":"a\\"b!\u00e9"}', "- - -", "last - -", r"a\nforged - -", "!" * 60000 + " - -"]
+
+
+def test_requests_have_the_metadata_of_their_connection(baton):
+    page = [{"match": {"prefix": "/"}, "direct_response": {"status": 200}, "response_headers_to_add": [{"header": {
+        "key": "x-authority", "value": "%DYNAMIC_METADATA(envoy.filters.listener.proxy_protocol:authority)%"}}]}]
+    inspector = {"name": "proxy", "typed_config": {"@type": FILTERS + "proxy_protocol.v3.ProxyProtocol",
+                                                   "rules": [AUTHORITY]}}
+    process = baton(bootstrap([{**listener("web", http_filter(page)), "listener_filters": [inspector]}]))
+    line = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    assert b"\r\nx-authority: name.example\r\n" in raw(process.port("web"), v2(tlvs=tlv(2, b"name.example")) + line)
+    assert b"x-authority" not in raw(process.port("web"), v2() + line)
+    # What a client sends can't become another header.
+    assert b"\r\nx-b" not in raw(process.port("web"), v2(tlvs=tlv(2, b"a\r\nx-b: c")) + line)
 
 
 @pytest.mark.parametrize("header, expected", [

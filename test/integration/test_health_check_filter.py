@@ -45,6 +45,16 @@ def test_a_bad_answer_is_kept_too(baton, scripted):
     assert server.tries("/health") == 1
 
 
+def test_an_answer_that_is_kept_stays_degraded(baton, scripted):
+    server = scripted()
+    server.script["/health"] = [response(204, x_envoy_degraded="")]
+    process = baton(bootstrap([web("keeps", pass_through_mode=True, cache_time="600s")],
+                              [cluster("web", server.port)]))
+    answers = [request(process.port("keeps"), "/health") for _ in range(3)]
+    assert [(answer.status, "x-envoy-degraded" in answer.headers) for answer in answers] == [(204, True)] * 3
+    assert server.tries("/health") == 1
+
+
 @pytest.mark.parametrize("percentage,status", [(0, 200), (50, 200), (51, 503), (100, 503)])
 def test_enough_endpoints_must_be_healthy(baton, scripted, percentage, status):
     server = scripted()

@@ -172,6 +172,15 @@ def test_a_ping_flood_that_reads_no_answer_is_ended_and_counted(baton):
     client.socket.close()
 
 
+def test_frames_of_any_kind_that_wait_to_be_read_are_limited(baton):
+    process = start_answering(baton, http2_protocol_options={"max_outbound_control_frames": MANY, "max_outbound_frames": 500})
+    client = Client(process.port("web"), False)
+    client.send(PINGS)
+    wait_for(lambda: process.stat("http.test.downstream_cx_active") == 0, "the connection to be ended")
+    assert (process.stat("http2.outbound_flood"), process.stat("http2.outbound_control_flood")) == (1, 0)
+    client.socket.close()
+
+
 def test_as_many_unread_pings_are_answered_when_the_limit_is_raised(baton):
     process = start_answering(baton, http2_protocol_options={"max_outbound_control_frames": MANY, "max_outbound_frames": MANY})
     client = Client(process.port("web"), False)

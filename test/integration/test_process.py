@@ -1,4 +1,5 @@
 """The command line, signals and files of the real binary."""
+import json
 import pathlib
 import signal
 import subprocess
@@ -84,6 +85,38 @@ def test_sighup_is_ignored_and_sigusr1_reopens_the_access_log(baton, upstream, t
     request(port, "/two")
     wait_for(lambda: log.read_text() == "GET /two 200 -\n", "the second line")
     assert (tmp_path / "rotated.log").read_text() == "GET /one 200 -\n"
+
+
+def test_its_own_log_goes_where_and_looks_as_it_is_told(baton, tmp_path):
+    log = tmp_path / "baton.log"
+    process = baton(bootstrap([listener("web", http_filter([]))]), "--log-path", log, "--log-format", "<%n> <%l> %v",
+                    "--log-level", "error", "--component-log-level", "main:info,http:debug")
+    wait_for(lambda: log.exists() and "phase COMMITTED" in log.read_text(), "the log of its start")
+    assert process.output() == ""
+    log.rename(tmp_path / "rotated.log")
+    process.send_signal(signal.SIGUSR1)
+    wait_for(log.exists, "the new file")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait_ended() == 0
+    assert "<main> <info> ended with status 0\n" in log.read_text()
+    lines = ((tmp_path / "rotated.log").read_text() + log.read_text()).splitlines()
+    assert all(line.startswith(("<main> <info> ", "<main> <warning> ", "<http> <debug> ")) for line in lines), lines
+
+
+def test_init_only_starts_all_and_ends(tmp_path):
+    file = tmp_path / "init.yaml"
+    file.write_text("static_resources: {clusters: [{name: a}]}")
+    assert run("-c", file, "--mode", "init_only", "--disable-hot-restart").returncode == 0
+    file.write_text("static_resources: {clusters: [{name: a}, {name: a}]}")
+    done = run("-c", file, "--mode", "init_only", "--disable-hot-restart")
+    assert done.returncode == 1 and f"{file}:1:" in done.stderr + done.stdout
+
+
+def test_the_command_line_says_more_of_the_node_than_the_file(baton):
+    process = baton({**bootstrap([]), "node": {"id": "i", "cluster": "c", "locality": {"zone": "z", "region": "r"}}},
+                    "--service-node", "other-i", "--service-cluster", "other-c", "--service-zone", "other-z")
+    node = json.loads(process.admin("/server_info"))["node"]
+    assert (node["id"], node["cluster"], node["locality"]) == ("other-i", "other-c", {"region": "r", "zone": "other-z", "sub_zone": ""})
 
 
 def test_access_logs_are_flushed_at_exit(baton, tmp_path):

@@ -76,6 +76,16 @@ CASES = {
                         [response(200, x_again="1"), GOOD], 200, 2, "-"),
     "by-grpc-header": (None, {"x-envoy-retry-grpc-on": "unavailable"}, [response(200, grpc_status=14, **GRPC), GOOD],
                        200, 2, "-"),
+    "by-header-unknown-words": (None, {"x-envoy-retry-on": "503,frobnicate, 5xx ,,gateway_error"}, [BAD, GOOD], 200, 2,
+                                "-"),
+    "by-header-only-unknown-words": (None, {"x-envoy-retry-on": "503,500,5XX,all", "x-envoy-retry-grpc-on": "14,maybe"},
+                                     [BAD, GOOD], 500, 1, "-"),
+    "by-header-codes-among-words": (None, {"x-envoy-retry-on": "retriable-status-codes",
+                                           "x-envoy-retriable-status-codes": "many,,-1,404"}, [response(404), GOOD],
+                                    200, 2, "-"),
+    "by-header-number-that-is-none": (policy("5xx"), {"x-envoy-max-retries": "many"}, [BAD], 500, 2, "URX"),
+    "unknown-word": (policy("frobnicate,503,5xx"), {}, [BAD, GOOD], 200, 2, "-"),
+    "only-unknown-words": (policy("frobnicate,503"), {}, [BAD, GOOD], 500, 1, "-"),
     "header-wins-over-number": (policy("5xx", num_retries=5), {"x-envoy-max-retries": "1"}, [BAD], 500, 2, "URX"),
     "per-try": (policy("5xx", per_try_timeout="0.2s"), {}, [Hang(), GOOD], 200, 2, "-"),
     "per-try-limit": (policy("5xx", per_try_timeout="0.1s"), {}, [Hang()], 504, 2, "UT,URX"),
@@ -85,6 +95,9 @@ CASES = {
                           "-"),
     "per-try-idle": (policy("5xx", per_try_idle_timeout="0.1s"), {}, [Hang(), GOOD], 200, 2, "-"),
     "timeout-not-retried": (policy("5xx"), {"x-envoy-upstream-rq-timeout-ms": "100"}, [Hang(), GOOD], 504, 1, "UT"),
+    "stream-duration-by-header": (None, {"x-envoy-upstream-stream-duration-ms": "100"}, [Hang(), GOOD], 504, 1, "UMSDR"),
+    "stream-duration-of-none": (None, {"x-envoy-upstream-stream-duration-ms": "0"}, [GOOD], 200, 1, "-"),
+    "stream-duration-that-is-none": (None, {"x-envoy-upstream-stream-duration-ms": "soon"}, [GOOD], 200, 1, "-"),
     "both": (policy("reset,retriable-4xx"), {}, [response(409), GOOD], 200, 2, "-"),
 }
 
@@ -148,6 +161,7 @@ def test_a_request_is_sent_again_as_its_policy_says(retries, name):
     assert sorted(seen_flags.split(",")) == sorted(flags.split(","))
     for _, head, _ in retries.server.seen[f"/{name}"]:
         assert "x-envoy-retry" not in head and "x-envoy-max-retries" not in head
+        assert "x-envoy-upstream" not in head
 
 
 def test_a_body_is_sent_again_whole(retries):

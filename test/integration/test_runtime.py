@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from conftest import bootstrap, http_filter, listener, request
+from conftest import bootstrap, cluster, forward_all, http_filter, listener, request
+from scripted_server import response, scripted  # noqa: F401
 
 
 def routes():
@@ -75,7 +76,7 @@ def test_an_override_counts_for_the_next_request_and_an_empty_value_takes_it_awa
     assert process.stat("runtime.load_success") == 3 and process.stat("runtime.load_error") == 0
 
 
-@pytest.mark.parametrize("layers", [None, [], [BASE]])
+@pytest.mark.parametrize("layers", [None, [BASE]])
 def test_without_an_admin_layer_nothing_can_be_overridden(layered, layers):
     process = layered(layers)
     answer = modify(process, "share.b=100")
@@ -84,8 +85,38 @@ def test_without_an_admin_layer_nothing_can_be_overridden(layered, layers):
     assert process.stat("runtime.load_error") == 1
 
 
+def test_a_runtime_without_layers_can_be_overridden(layered):
+    process = layered([])
+    assert answers(process) == {"a"}
+    assert modify(process, "share.b=100").status == 200
+    assert answers(process) == {"b"}
+
+
 def test_an_override_that_is_no_number_leaves_the_default(layered):
     process = layered([BASE, ADMIN])
     assert modify(process, "share.b=nonsense").status == 200
     assert answers(process) == {"a"}
     assert modify(process, "").status == 400
+
+
+def test_a_cluster_in_maintenance_is_left_alone(baton, upstream):
+    server = upstream()
+    process = baton({**bootstrap([listener("web", http_filter(forward_all("one")))],
+                                 [cluster("one", server.server_address[1])]), "layered_runtime": {"layers": [ADMIN]}})
+    modify(process, "upstream.maintenance_mode.one=100")
+    refused = request(process.port("web"))
+    assert (refused.status, refused.body, refused.headers["x-envoy-overloaded"]) == (503, b"maintenance mode", "true")
+    assert server.requests == [] and process.stat("cluster.one.upstream_rq_maintenance_mode") == 1
+    modify(process, "upstream.maintenance_mode.one=")
+    assert request(process.port("web")).status == 200
+
+
+def test_retries_are_switched_off_for_all(baton, scripted):
+    server = scripted()
+    server.script["/"] = [response(500), response(500), response(200)]
+    process = baton({**bootstrap([listener("web", http_filter(forward_all("one", retry_policy={"retry_on": "5xx"})))],
+                                 [cluster("one", server.port)]), "layered_runtime": {"layers": [ADMIN]}})
+    modify(process, "upstream.use_retry=0")
+    assert request(process.port("web")).status == 500 and server.tries("/") == 1
+    modify(process, "upstream.use_retry=100")
+    assert request(process.port("web")).status == 200 and server.tries("/") == 3

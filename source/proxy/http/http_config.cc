@@ -54,6 +54,16 @@ http::Http2Settings http2Settings(const api::HttpConnectionManager& config, size
   return settings;
 }
 
+Result<std::vector<network::CidrRange>> rangesOf(const std::vector<api::CidrRange>& ranges) {
+  std::vector<network::CidrRange> built;
+  for (const api::CidrRange& range : ranges) {
+    auto made = network::CidrRange::make(range.address_prefix, range.prefix_len);
+    if (!made) return made.error();
+    built.push_back(*made);
+  }
+  return built;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const HttpConfig>> HttpConfig::build(const api::HttpConnectionManager& config,
@@ -73,11 +83,21 @@ Result<std::shared_ptr<const HttpConfig>> HttpConfig::build(const api::HttpConne
   if (common.idle_timeout) built->http1_idle_timeout = built->http2_idle_timeout = *common.idle_timeout;
   if (common.max_requests_per_connection) built->max_requests_per_connection = *common.max_requests_per_connection;
   if (config.internal_address_config) {
-    for (const api::CidrRange& range : config.internal_address_config->cidr_ranges) {
-      auto made = network::CidrRange::make(range.address_prefix, range.prefix_len);
-      if (!made) return made.error();
-      built->internal_ranges.push_back(*made);
+    auto ranges = rangesOf(config.internal_address_config->cidr_ranges);
+    if (!ranges) return ranges.error();
+    built->internal_ranges = std::move(*ranges);
+  }
+  for (const api::OriginalIpDetection& extension : config.original_ip_detection_extensions) {
+    const auto* xff = extension.typed_config.as<api::XffConfig>();
+    if (xff == nullptr) continue;
+    XffDetection detection{.skip = xff->xff_num_trusted_hops, .append = !xff->skip_xff_append};
+    if (xff->xff_trusted_cidrs) {
+      auto ranges = rangesOf(xff->xff_trusted_cidrs->cidrs);
+      if (!ranges) return ranges.error();
+      detection.trusted = std::move(*ranges);
+      detection.recurse = xff->xff_trusted_cidrs->recurse;
     }
+    built->detections.push_back(std::move(detection));
   }
 
   const FilterBuildContext context{

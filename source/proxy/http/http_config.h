@@ -50,6 +50,16 @@ struct HttpConfig {
     std::shared_ptr<const HttpFilterFactory> factory;
   };
 
+  // What an extension says about who the client is; these replace use_remote_address and xff_num_trusted_hops.
+  struct XffDetection {
+    uint32_t skip = 0;
+    std::vector<network::CidrRange> trusted;  // empty: all peers are
+    bool recurse = false;
+    bool append = false;
+  };
+  // The address of the connection is the client's, or that of a proxy in front of us whose word we weigh.
+  bool usesRemoteAddress() const { return api.use_remote_address.value_or(detections.empty()); }
+
   // For upgrades: whether routes allow it unless they say otherwise; nothing when the manager does not know it.
   std::optional<bool> upgradeDefault(std::string_view lower_case_type) const;
   bool isInternalAddress(const network::Address& address) const;
@@ -61,6 +71,7 @@ struct HttpConfig {
   std::vector<access_log::AccessLoggerPtr> access_logs;
   LocalReplyRules local_replies;
   std::vector<network::CidrRange> internal_ranges;
+  std::vector<XffDetection> detections;  // the first that knows decides
   std::string service_cluster;
   size_t buffer_limit = 32 * 1024;
 

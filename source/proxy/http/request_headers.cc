@@ -1,5 +1,7 @@
 #include "source/proxy/http/request_headers.h"
 
+#include <algorithm>
+
 #include "source/base/strings.h"
 #include "source/http/field_syntax.h"
 #include "source/network/connection_info.h"
@@ -55,12 +57,36 @@ std::string_view connectionScheme(const http::StreamInfo& info) {
   return info.connection != nullptr && info.connection->tls != nullptr ? "https" : "http";
 }
 
+bool isIn(const network::Address& address, const std::vector<network::CidrRange>& ranges) {
+  return std::ranges::any_of(ranges, [&](const network::CidrRange& range) { return range.contains(address); });
+}
+
+void noteHop(HeaderMap& headers, const HttpConfig& config, const network::Address& peer) {
+  if (peer.isIp()) headers.appendToList(HeaderName::kXForwardedFor, addressText(peer, config), ",");
+}
+
+// Who the client is by the extensions; nobody when none of them knows.
+ForwardedAddress detectClient(HeaderMap& headers, const HttpConfig& config, const network::Address& peer) {
+  for (const HttpConfig::XffDetection& detection : config.detections) {
+    if (!detection.trusted.empty() && !isIn(peer, detection.trusted)) continue;
+    const bool recurse = detection.recurse && !detection.trusted.empty();
+    ForwardedAddress found =
+        recurse ? forwardedAddress(headers, detection.trusted) : forwardedAddress(headers, detection.skip);
+    if (!found.address) continue;
+    if (detection.append) noteHop(headers, config, peer);
+    return found;
+  }
+  return {};
+}
+
 // Decides who the client is and notes our hop. Returns whether x-forwarded-for named at most one client.
 bool noteClient(HeaderMap& headers, const HttpConfig& config, http::StreamInfo& info) {
   const network::Address& peer = info.connection->remote_address;
   info.remote_address = peer;
-  if (!config.api.use_remote_address) {
-    const ForwardedAddress forwarded = forwardedAddress(headers, config.api.xff_num_trusted_hops);
+  if (!config.usesRemoteAddress()) {
+    const ForwardedAddress forwarded = config.detections.empty()
+                                           ? forwardedAddress(headers, config.api.xff_num_trusted_hops)
+                                           : detectClient(headers, config, peer);
     if (forwarded.address) info.remote_address = *forwarded.address;
     if (!headers.has(HeaderName::kXForwardedProto)) headers.set(HeaderName::kXForwardedProto, connectionScheme(info));
     return forwarded.single;
@@ -72,9 +98,7 @@ bool noteClient(HeaderMap& headers, const HttpConfig& config, http::StreamInfo& 
       info.remote_address = *forwarded.address;
     }
   }
-  if (!config.api.skip_xff_append && peer.isIp()) {
-    headers.appendToList(HeaderName::kXForwardedFor, addressText(peer, config), ",");
-  }
+  if (!config.api.skip_xff_append) noteHop(headers, config, peer);
   if (hops == 0 || !headers.has(HeaderName::kXForwardedProto)) {
     headers.set(HeaderName::kXForwardedProto, connectionScheme(info));
   }
@@ -115,6 +139,23 @@ ForwardedAddress forwardedAddress(const HeaderMap& headers, uint32_t skip) {
   return result;
 }
 
+ForwardedAddress forwardedAddress(const HeaderMap& headers, const std::vector<network::CidrRange>& trusted) {
+  ForwardedAddress result;
+  std::string storage;
+  std::string_view list = headers.getJoined("x-forwarded-for", storage);
+  result.single = !list.empty() && list.find(',') == std::string_view::npos;
+  while (!list.empty()) {
+    const size_t comma = list.rfind(',');
+    const std::string_view entry = comma == std::string_view::npos ? list : list.substr(comma + 1);
+    auto address = network::Address::parseIp(base::trim(entry), 0);
+    if (!address) break;
+    result.address = std::move(*address);
+    if (!isIn(*result.address, trusted)) break;
+    list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
+  }
+  return result;
+}
+
 bool prepareRequestHeaders(HeaderMap& headers, const HttpConfig& config, http::StreamInfo& info, base::Random& random) {
   const bool single = noteClient(headers, config, info);
   const auto& scheme = config.api.scheme_header_transformation;
@@ -127,7 +168,7 @@ bool prepareRequestHeaders(HeaderMap& headers, const HttpConfig& config, http::S
   }
 
   const bool internal = single && config.isInternalAddress(info.remote_address);
-  const bool edge = !internal && config.api.use_remote_address;
+  const bool edge = !internal && config.usesRemoteAddress();
   if (internal) {
     headers.set(HeaderName::kXEnvoyInternal, "true");
   } else {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "source/base/random.h"
 #include "source/http/header_map.h"
@@ -28,5 +29,7 @@ struct ForwardedAddress {
   bool single = false;  // x-forwarded-for has just one entry
 };
 ForwardedAddress forwardedAddress(const http::HeaderMap& headers, uint32_t skip);
+// The first entry from the right end that no proxy of ours has; the leftmost that is an address when all are theirs.
+ForwardedAddress forwardedAddress(const http::HeaderMap& headers, const std::vector<network::CidrRange>& trusted);
 
 }  // namespace baton::proxy

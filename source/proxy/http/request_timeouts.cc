@@ -62,6 +62,8 @@ RequestTimeouts RequestTimeouts::take(HeaderMap& headers, const ForwardAction& a
   if (const auto asked = millisecondsIn(headers, HeaderName::kXEnvoyUpstreamRqPerTryTimeoutMs)) {
     timeouts.per_try = *asked;
   }
+  timeouts.stream = millisecondsIn(headers, HeaderName::kXEnvoyUpstreamStreamDurationMs);
+  headers.remove(HeaderName::kXEnvoyUpstreamStreamDurationMs);
   headers.remove(HeaderName::kXEnvoyUpstreamRqTimeoutMs);
   headers.remove(HeaderName::kXEnvoyUpstreamRqPerTryTimeoutMs);
   // A try that may take longer than the whole needs no timeout of its own.

@@ -15,6 +15,7 @@ struct RequestTimeouts {
   Milliseconds route{0};         // from the end of the request to the end of the response, retries included; 0: none
   Milliseconds per_try{0};       // 0: none
   Milliseconds per_try_idle{0};  // 0: none
+  std::optional<Milliseconds> stream;  // since the first try; 0: none, not set: as the cluster says
 
   // Takes the headers that set timeouts out of the request, and tells upstream what it has
   // (x-envoy-expected-rq-timeout-ms). `elapsed`: since the request began.

@@ -12,6 +12,13 @@ using http::HeaderMap;
 using http::HeaderName;
 using http::StreamReset;
 
+namespace {
+
+// An override is no configuration that somebody checks.
+constexpr uint64_t kLongestRuntimeBackOffMs = 3'600'000;
+
+}  // namespace
+
 RetryState::RetryState(const RetryPolicy* policy, HeaderMap& headers) : policy_(policy) {
   if (policy != nullptr) {
     on_ = policy->on;
@@ -137,15 +144,18 @@ RetryState::Verdict RetryState::decide(bool wanted, upstream::WorkerCluster& clu
   return Verdict::kRetry;
 }
 
-std::chrono::milliseconds RetryState::nextDelay(upstream::WorkerCluster& cluster, base::Random& random) {
+std::chrono::milliseconds RetryState::nextDelay(upstream::WorkerCluster& cluster, base::Random& random,
+                                                const base::Runtime& runtime) {
   const upstream::ClusterStats& stats = cluster.info().stats;
   if (const auto asked = std::exchange(asked_wait_, std::nullopt)) {
     stats.upstream_rq_retry_backoff_ratelimited.add();
     return *asked + std::chrono::milliseconds(random.below(static_cast<uint64_t>(asked->count()) / 2 + 1));
   }
   stats.upstream_rq_retry_backoff_exponential.add();
-  const auto base = policy_ != nullptr ? policy_->back_off_base : std::chrono::milliseconds(25);
-  const auto most = policy_ != nullptr ? policy_->back_off_max : std::chrono::milliseconds(250);
+  std::chrono::milliseconds base(
+      std::clamp<uint64_t>(runtime.integer("upstream.base_retry_backoff_ms", 25), 1, kLongestRuntimeBackOffMs));
+  if (policy_ != nullptr && policy_->back_off_base) base = *policy_->back_off_base;
+  const auto most = policy_ != nullptr && policy_->back_off_max ? *policy_->back_off_max : base * 10;
   const uint64_t steps = (uint64_t{1} << std::min<uint32_t>(retries_, 32)) - 1;
   const uint64_t bound =
       std::min<uint64_t>(steps * static_cast<uint64_t>(base.count()), static_cast<uint64_t>(most.count()));

@@ -39,7 +39,8 @@ class RetryState {
 
   // As long as the response that is to be retried asks for, and up to half as much again, so that clients do not come
   // back together; without such a wish full jitter: anything up to (2^n - 1) times the base, at most the maximum.
-  std::chrono::milliseconds nextDelay(upstream::WorkerCluster& cluster, base::Random& random);
+  std::chrono::milliseconds nextDelay(upstream::WorkerCluster& cluster, base::Random& random,
+                                      const base::Runtime& runtime);
   // The retry that was allowed is over (its outcome is there, or the request ended). Idempotent.
   void release(upstream::WorkerCluster& cluster, upstream::Priority priority);
   bool retried() const { return retries_ > 0; }

@@ -183,7 +183,7 @@ void Router::startAttempt(bool fresh_connection) {
         *this, *cluster_, *this, options, worker_.loop,
         HttpAttempt::Request{headers, info, head_only_, action_->auto_host_rewrite, action_->append_x_forwarded_host});
   }
-  const auto longest = cluster_->info().max_stream_duration;
+  const auto longest = timeouts_.stream ? timeouts_.stream : cluster_->info().max_stream_duration;
   if (longest && longest->count() > 0 && upgrade_.empty() && !duration_timer_) {
     duration_timer_.emplace(
         worker_.loop, [this] { streamTooLong(); }, precisionFor(*longest));
@@ -350,7 +350,7 @@ bool Router::retry(RetryState::Verdict verdict) {
   if (!try_timer_)
     try_timer_.emplace(
         worker_.loop, [this] { onTryTimer(); }, event::Precision::kFine);
-  try_timer_->arm(retry_->nextDelay(*cluster_, worker_.random));
+  try_timer_->arm(retry_->nextDelay(*cluster_, worker_.random, *worker_.runtime));
   return true;
 }
 

@@ -165,6 +165,9 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   canary_ = canary;
   if (try_timer_) try_timer_->cancel();
   decorateResponse(headers);
+  // Headers that are added may say it.
+  stream_.info().response_code = status;
+  stream_.info().response_code_details = "via_upstream";
   entry_->editResponse(
       headers, target_,
       {.info = stream_.info(), .request_headers = &stream_.requestHeaders(), .response_headers = &headers});

@@ -318,6 +318,30 @@ TEST_F(RouterTest, A503IsTriedAgain) {
   EXPECT_EQ(clusterCounter("upstream_rq_200"), 1u);
 }
 
+TEST_F(RouterTest, TheRuntimeSaysHowLongARetryWaitsWhereThePolicyDoesNot) {
+  retries("5xx");
+  start();
+  worker.runtime = std::make_shared<base::Runtime>(
+      std::vector<base::Runtime::Layer>{{"layer", {{"upstream.base_retry_backoff_ms", "100000"}}}});
+  get("/");
+  web().last().respond(503);
+  backOff();
+  EXPECT_EQ(web().requests(), 1u);
+  advance(100s);
+  EXPECT_EQ(web().requests(), 2u);
+}
+
+TEST_F(RouterTest, APolicyKnowsBetterThanTheRuntimeHowLongARetryWaits) {
+  retries("5xx").retry_back_off.emplace().base_interval = 25ms;
+  start();
+  worker.runtime = std::make_shared<base::Runtime>(
+      std::vector<base::Runtime::Layer>{{"layer", {{"upstream.base_retry_backoff_ms", "100000"}}}});
+  get("/");
+  web().last().respond(503);
+  backOff();
+  EXPECT_EQ(web().requests(), 2u);
+}
+
 TEST_F(RouterTest, RetriesEnd) {
   retries("5xx", 2);
   start();

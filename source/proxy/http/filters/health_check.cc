@@ -21,6 +21,7 @@ struct HealthCheckConfig {
   std::vector<std::pair<std::string, double>> min_healthy_percentages;
   // The upstream's last answer with pass_through_mode and cache_time. All workers.
   mutable std::atomic<int> cached_status{0};
+  mutable std::atomic<bool> cached_degraded{false};
   mutable std::atomic<int64_t> cached_until_ns{0};
 };
 
@@ -48,7 +49,8 @@ class HealthCheckHttpFilter final : public HttpFilter {
       const int64_t now = stream_.worker().loop.now().time_since_epoch().count();
       if (config_.cache_time.count() > 0 && now < config_.cached_until_ns.load(std::memory_order_relaxed)) {
         const int status = config_.cached_status.load(std::memory_order_relaxed);
-        answer(status == 200 ? LocalReplyReason::kHealthCheckOk : LocalReplyReason::kHealthCheckFailed, status, false);
+        answer(status / 100 == 2 ? LocalReplyReason::kHealthCheckOk : LocalReplyReason::kHealthCheckFailed, status,
+               false, config_.cached_degraded.load(std::memory_order_relaxed));
         return Verdict::kStop;
       }
       asked_upstream_ = true;
@@ -77,13 +79,15 @@ class HealthCheckHttpFilter final : public HttpFilter {
     if (!asked_upstream_ || config_.cache_time.count() == 0) return;
     const int64_t until = (stream_.worker().loop.now() + config_.cache_time).time_since_epoch().count();
     config_.cached_status.store(headers.status(), std::memory_order_relaxed);
+    config_.cached_degraded.store(headers.has("x-envoy-degraded"), std::memory_order_relaxed);
     config_.cached_until_ns.store(until, std::memory_order_relaxed);
   }
 
  private:
-  void answer(LocalReplyReason reason, int status, bool immediate_fail) {
+  void answer(LocalReplyReason reason, int status, bool immediate_fail, bool degraded = false) {
     LocalReply reply{.reason = reason, .status = status};
     if (immediate_fail) reply.headers.emplace_back("x-envoy-immediate-health-check-fail", "true");
+    if (degraded) reply.headers.emplace_back("x-envoy-degraded", "");
     stream_.sendLocalReply(std::move(reply));
   }
 

@@ -57,18 +57,13 @@ std::optional<std::chrono::milliseconds> ResetHeader::wait(const http::HeaderMap
 
 base::Result<RetryPolicy> RetryPolicy::build(const api::RetryPolicy& config) {
   RetryPolicy policy;
-  std::vector<std::string_view> unknown;
-  policy.on = parseRetryOn(config.retry_on, &unknown);
-  if (!unknown.empty()) {
-    return base::Error{base::ErrorCode::kInvalidArgument,
-                       "retry_on: there is no condition '" + std::string(unknown.front()) + "'"};
-  }
+  policy.on = parseRetryOn(config.retry_on);  // what it does not know was warned of
   policy.num_retries = config.num_retries.value_or(1);
   policy.per_try_timeout = config.per_try_timeout;
   policy.per_try_idle_timeout = config.per_try_idle_timeout;
   if (config.retry_back_off && config.retry_back_off->base_interval) {
     policy.back_off_base = *config.retry_back_off->base_interval;
-    policy.back_off_max = config.retry_back_off->max_interval.value_or(policy.back_off_base * 10);
+    policy.back_off_max = config.retry_back_off->max_interval;
   }
   if (config.rate_limited_retry_back_off) {
     policy.longest_reset = config.rate_limited_retry_back_off->max_interval;

@@ -50,8 +50,8 @@ struct RetryPolicy {
   uint32_t num_retries = 1;
   std::optional<std::chrono::milliseconds> per_try_timeout;
   std::optional<std::chrono::milliseconds> per_try_idle_timeout;
-  std::chrono::milliseconds back_off_base{25};
-  std::chrono::milliseconds back_off_max{250};
+  std::optional<std::chrono::milliseconds> back_off_base;  // what the runtime says when not set; so below
+  std::optional<std::chrono::milliseconds> back_off_max;   // ten times the base when not set
   std::vector<ResetHeader> reset_headers;
   std::chrono::milliseconds longest_reset{300'000};
   std::vector<uint32_t> status_codes;
