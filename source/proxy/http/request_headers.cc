@@ -35,8 +35,7 @@ constexpr HeaderName kInternalHeaders[] = {
     HeaderName::kXEnvoyHedgeOnPerTryTimeout,
 };
 constexpr HeaderName kEdgeHeaders[] = {HeaderName::kXEnvoyDownstreamServiceCluster,
-                                       HeaderName::kXEnvoyDownstreamServiceNode,
-                                       HeaderName::kXEnvoyDecoratorOperation};
+                                       HeaderName::kXEnvoyDownstreamServiceNode, HeaderName::kXEnvoyDecoratorOperation};
 
 void removeInternalHeaders(HeaderMap& headers, const HttpConfig& config, bool edge) {
   if (edge) {
