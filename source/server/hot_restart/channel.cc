@@ -168,7 +168,7 @@ void Channel::takePart(Message&& part) {
   parts_ += part.fields.text(Tag::kValue).value_or("");
   const auto length = encodedLength(parts_);
   if (length && *length > kMaxMessageBytes) return fail("a message of more than 256 MiB");
-  if (length && parts_.size() < *length) return;
+  if (!length || parts_.size() < *length) return;
   auto whole = decode(parts_, {});
   parts_.clear();
   if (!whole) return fail(whole.error().message);
