@@ -15,16 +15,6 @@ namespace baton::proxy {
 
 using http::HeaderMap;
 using http::HeaderName;
-using http::StreamReset;
-
-namespace {
-
-// A coarse timer may be a tick late: short timeouts want better.
-event::Precision precisionFor(Milliseconds timeout) {
-  return timeout < std::chrono::seconds(2) ? event::Precision::kFine : event::Precision::kCoarse;
-}
-
-}  // namespace
 
 Router::Router(RouterStream& stream, const HttpConfig& config)
     : stream_(stream), config_(config), worker_(stream.worker()) {}
@@ -183,12 +173,7 @@ void Router::startAttempt(bool fresh_connection) {
         *this, *cluster_, *this, options, worker_.loop,
         HttpAttempt::Request{headers, info, head_only_, action_->auto_host_rewrite, action_->append_x_forwarded_host});
   }
-  const auto longest = timeouts_.stream ? timeouts_.stream : cluster_->info().max_stream_duration;
-  if (longest && longest->count() > 0 && upgrade_.empty() && !duration_timer_) {
-    duration_timer_.emplace(
-        worker_.loop, [this] { streamTooLong(); }, precisionFor(*longest));
-    duration_timer_->arm(*longest);
-  }
+  armDurationTimer();
   attempt_->start();
 }
 
@@ -276,34 +261,6 @@ void Router::requestTrailers(HeaderMap& trailers) {
   if (state_ == State::kTrying) armTryTimers();
 }
 
-void Router::requestReceived() {
-  request_complete_ = true;
-  request_received_at_ = worker_.loop.now();
-  for (auto& shadow : shadows_) {
-    if (shadow != nullptr) Shadow::launch(std::move(shadow));
-  }
-  shadows_.clear();
-  if (timeouts_.route.count() == 0 || !upgrade_.empty() || tcp_) return;
-  route_timer_.emplace(
-      worker_.loop, [this] { routeTimedOut(); }, precisionFor(timeouts_.route));
-  route_timer_->arm(timeouts_.route);
-}
-
-void Router::armTryTimers() {
-  if (timeouts_.per_try.count() > 0) {
-    if (!try_timer_)
-      try_timer_.emplace(
-          worker_.loop, [this] { onTryTimer(); }, event::Precision::kFine);
-    try_timer_->arm(timeouts_.per_try);
-  }
-  if (timeouts_.per_try_idle.count() > 0) {
-    if (!try_idle_timer_)
-      try_idle_timer_.emplace(
-          worker_.loop, [this] { onTryIdleTimer(); }, event::Precision::kFine);
-    try_idle_timer_->arm(timeouts_.per_try_idle);
-  }
-}
-
 void Router::onAttemptReady() {
   touch();
   UpstreamAttempt& attempt = *attempt_;
@@ -352,68 +309,6 @@ bool Router::retry(RetryState::Verdict verdict) {
         worker_.loop, [this] { onTryTimer(); }, event::Precision::kFine);
   try_timer_->arm(retry_->nextDelay(*cluster_, worker_.random, *worker_.runtime));
   return true;
-}
-
-void Router::onTryTimer() {
-  if (state_ == State::kBackOff) {
-    // The cluster may be gone meanwhile.
-    cluster_ = worker_.clusters.find(stream_.info().upstream_cluster);
-    if (cluster_ != nullptr) return startAttempt(false);
-    state_ = State::kOver;
-    config_.stats.no_cluster.add();
-    stream_.sendLocalReply({.reason = LocalReplyReason::kClusterNotFound, .status = action_->cluster_not_found_status});
-    return;
-  }
-  if (state_ != State::kTrying) return;
-  cluster_->info().stats.upstream_rq_per_try_timeout.add();
-  tryTimedOut(LocalReplyReason::kPerTryTimeout, LocalReplyReason::kTimeoutInResponse);
-}
-
-void Router::onTryIdleTimer() {
-  const auto quiet = worker_.loop.now() - last_upstream_activity_;
-  if (quiet < timeouts_.per_try_idle) {
-    try_idle_timer_->arm(timeouts_.per_try_idle - quiet);
-    return;
-  }
-  cluster_->info().stats.upstream_rq_per_try_idle_timeout.add();
-  tryTimedOut(LocalReplyReason::kPerTryIdleTimeout, LocalReplyReason::kPerTryIdleTimeoutInResponse);
-}
-
-void Router::tryTimedOut(LocalReplyReason before_response, LocalReplyReason in_response) {
-  report(upstream::HostOutcome::kTimeout, 504);
-  if (state_ == State::kResponding) {
-    upstreamDone();
-    stream_.abortResponse(in_response);
-    return;
-  }
-  if (retryCounts()) {
-    const auto verdict =
-        retry_->onReset(StreamReset::kLocalReset, true, *cluster_, action_->priority, *worker_.runtime);
-    if (retry(verdict)) return;
-  }
-  fail(before_response);
-}
-
-void Router::routeTimedOut() {
-  cluster_->info().stats.upstream_rq_timeout.add();
-  report(upstream::HostOutcome::kTimeout, 504);
-  if (state_ == State::kResponding) {
-    upstreamDone();
-    stream_.abortResponse(LocalReplyReason::kTimeoutInResponse);
-    return;
-  }
-  fail(LocalReplyReason::kUpstreamTimeout);
-}
-
-void Router::streamTooLong() {
-  cluster_->info().stats.upstream_rq_max_duration_reached.add();
-  if (state_ == State::kResponding) {
-    upstreamDone();
-    stream_.abortResponse(LocalReplyReason::kUpstreamMaxDurationInResponse);
-    return;
-  }
-  fail(request_complete_ ? LocalReplyReason::kUpstreamMaxStreamDurationGateway
-                         : LocalReplyReason::kUpstreamMaxStreamDuration);
 }
 
 void Router::downstreamAboveHighWatermark() {

@@ -84,6 +84,7 @@ class Router final : public AttemptOwner, public upstream::LoadBalancerContext {
   // The body is larger than what is kept of it: counted once for a request.
   void abandonRetryOrShadow();
   void requestReceived();
+  void armDurationTimer();
   void armTryTimers();
 
   // The retry policy has a say: the request can be sent again, or it would not be anyway.
