@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from conftest import DEADLINE, bootstrap, cluster, forward_all, http_filter, listener, wait_for
-from http2_client import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE,
-                          PROTOCOL_ERROR, RST_STREAM, SETTINGS, Client, fields, frame, get, post, priority, settings, window)
+from http2_client import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING,
+                          PROTOCOL_ERROR, RST_STREAM, AnsweringServer, Client, fields, frame, get, post, priority, settings,
+                          window)
 
 CALM = 11
 MANY = 1_000_000
@@ -338,6 +339,10 @@ FROM_THE_SERVER = {
     "empty DATA": (ANSWER + frame(DATA, 0, 1) * 100 + frame(DATA, END_STREAM, 1, b"x"), "inbound_empty_frames_flood",
                    {"max_consecutive_inbound_frames_with_empty_payload": MANY}),
     "SETTINGS": (settings() * 500 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "glitches_flood", {"max_glitches": MANY}),
+    "PRIORITY": (priority(1, 0) * 2000 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "inbound_priority_frames_flood",
+                 {"max_inbound_priority_frames_per_stream": MANY}),
+    "unknown frames": (frame(0xEE, 0, 0, b"x") * 500 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "glitches_flood",
+                       {"max_glitches": MANY}),
     "WINDOW_UPDATE": (window(0, 1) * 500 + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "inbound_window_update_frames_flood",
                       {"max_inbound_window_update_frames_per_data_frame_sent": MANY}),
     "CONTINUATION": (frame(HEADERS, 0, 1, b"\x88") + frame(CONTINUATION, 0, 1, b"\0\1x\1y") * 50
@@ -346,33 +351,6 @@ FROM_THE_SERVER = {
     "PING": (PINGS + ANSWER + frame(DATA, END_STREAM, 1, b"x"), "outbound_control_flood",
              {"max_outbound_control_frames": MANY, "max_outbound_frames": MANY}),
 }
-
-
-class AttackingServer:
-    """Speaks enough HTTP/2 to get a request, then says what it is told to; the connection stays open."""
-
-    def __init__(self, tcp_server, attack):
-        self.attack = attack
-        self.ended = threading.Event()
-        self.port = tcp_server(self.serve)
-
-    def serve(self, connection):
-        connection.sendall(settings())
-        pending = b""
-        try:
-            while part := connection.recv(65536):
-                pending += part
-                pending = pending.removeprefix(PREFACE)
-                while len(pending) >= 9 and len(pending) >= 9 + int.from_bytes(pending[:3], "big"):
-                    kind, flags, length = pending[3], pending[4], int.from_bytes(pending[:3], "big")
-                    pending = pending[9 + length:]
-                    if kind == SETTINGS and not flags & ACK:
-                        connection.sendall(frame(SETTINGS, ACK))
-                    if kind in (HEADERS, DATA) and flags & END_STREAM:
-                        connection.sendall(self.attack)
-        except OSError:
-            pass
-        self.ended.set()
 
 
 def in_front_of(baton, server, options, **common):
@@ -386,7 +364,7 @@ def in_front_of(baton, server, options, **common):
 @pytest.mark.parametrize("flood", FROM_THE_SERVER)
 def test_a_flood_from_a_server_ends_its_connection_and_is_counted(baton, tcp_server, flood):
     attack, counter, _ = FROM_THE_SERVER[flood]
-    server = AttackingServer(tcp_server, attack)
+    server = AnsweringServer(tcp_server, attack)
     process = in_front_of(baton, server, {})
     client = Client(process.port("web"), False)
     client.send(post() + frame(DATA, END_STREAM, 1, b"x"))
@@ -401,7 +379,7 @@ def test_a_flood_from_a_server_ends_its_connection_and_is_counted(baton, tcp_ser
 @pytest.mark.parametrize("flood", FROM_THE_SERVER)
 def test_the_same_frames_of_a_server_pass_when_the_limit_is_raised(baton, tcp_server, flood):
     attack, counter, options = FROM_THE_SERVER[flood]
-    process = in_front_of(baton, AttackingServer(tcp_server, attack), options)
+    process = in_front_of(baton, AnsweringServer(tcp_server, attack), options)
     client = Client(process.port("web"), False)
     client.send(post() + frame(DATA, END_STREAM, 1, b"x"))
     client.answered()
@@ -414,7 +392,7 @@ def test_the_same_frames_of_a_server_pass_when_the_limit_is_raised(baton, tcp_se
     frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88" + b"".join(b"\0\3x%02d\1y" % n for n in range(99)) + b"\0\1a\1b" * 9),
 ], ids=["interim responses", "HPACK bomb", "too many fields"])
 def test_what_a_server_may_say_before_its_answer_has_a_bound(baton, tcp_server, attack):
-    process = in_front_of(baton, AttackingServer(tcp_server, attack), {})
+    process = in_front_of(baton, AnsweringServer(tcp_server, attack), {})
     client = Client(process.port("web"), False)
     client.send(get())
     _, _, _, block = client.until(HEADERS, lambda flags, stream, block: len(block) > 20)  # Interim ones consist of a status.

@@ -45,6 +45,7 @@ const nghttp2_session_callbacks* Callbacks::table() {
     nghttp2_session_callbacks_set_on_frame_send_callback(made, onFrameSent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(made, onFrameNotSent);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, onStreamClosed);
+    nghttp2_session_callbacks_set_unpack_extension_callback(made, ignoreExtension);
     // No callback for invalid header fields: with one, nghttp2 1.52 drops such a field instead of the message.
     return made;
   }();
@@ -84,9 +85,16 @@ int Callbacks::onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, vo
     case NGHTTP2_SETTINGS:
       if (has(header->flags, NGHTTP2_FLAG_ACK) || self.settings_frames_++ == 0) return 0;
       return self.glitch();
+    case NGHTTP2_PRIORITY:
+      // A client's are counted by inspect().
+      return self.side_ == Session::Side::kClient ? self.breach(guard.onPriorityFrame()) : 0;
     default:
-      return 0;
+      return header->type > NGHTTP2_CONTINUATION ? self.glitch() : 0;
   }
+}
+
+int Callbacks::ignoreExtension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+  return NGHTTP2_ERR_CANCEL;
 }
 
 int Callbacks::onBeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
@@ -275,6 +283,7 @@ int Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* frame,
     case NGHTTP2_RST_STREAM:
       self.stats_.tx_reset.add();
       self.reset_by_us_.add(frame->hd.stream_id);
+      if (stream != nullptr && !stream->end_received_) self.flood_guard_.onStreamGivenUp();
       if (frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR && self.settings_in_dispatch_) {
         // RFC 9113 6.9.2: SETTINGS that overflow a window are the connection's error, not the stream's.
         self.breach(NGHTTP2_FLOW_CONTROL_ERROR, "http2.flow_control_error");

@@ -18,6 +18,7 @@ struct Callbacks {
   static int sendData(nghttp2_session*, nghttp2_frame*, const uint8_t* frame_header, size_t length,
                       nghttp2_data_source* source, void* user_data);
   static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);
+  static int ignoreExtension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*);
   static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
   static int onHeader(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
                       uint8_t flags, void* user_data);

@@ -31,9 +31,8 @@ std::string_view details(Flood flood) {
 }
 
 Flood FloodGuard::onBytes(size_t bytes) {
-  // What is not payload may be eight times as much, after a start.
   total_bytes_ += bytes;
-  return total_bytes_ / 8 > payload_bytes_ + settings_.max_overhead_bytes ? Flood::kOverhead : Flood::kNone;
+  return total_bytes_ / kMostOverhead > payload_bytes_ + settings_.max_overhead_bytes ? Flood::kOverhead : Flood::kNone;
 }
 
 Flood FloodGuard::onMessageFrame(bool empty) {

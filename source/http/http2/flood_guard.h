@@ -66,6 +66,8 @@ class FloodGuard {
   Flood onPriorityFrame();
   Flood onWindowUpdateFrame();
   void onStreamOpened() { ++streams_opened_; }
+  // We reset a stream that the peer had not ended: what is on its way, up to a window of it, is not the peer's fault.
+  void onStreamGivenUp() { payload_bytes_ += settings_.initial_stream_window_size / kMostOverhead; }
   void onDataFrameSent() { ++data_frames_sent_; }
   Flood onPrematureReset(base::MonotonicTime now);
   Flood onGlitch(base::MonotonicTime now);
@@ -73,6 +75,9 @@ class FloodGuard {
   Flood onOutboundQueue(size_t frames, size_t streams) const;
 
  private:
+  // What is not payload may be so many times as much, after a start.
+  static constexpr uint64_t kMostOverhead = 8;
+
   const Http2Settings& settings_;
   TokenBucket resets_;
   TokenBucket glitches_;

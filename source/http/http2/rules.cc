@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "source/base/strings.h"
+#include "source/http/field_syntax.h"
 
 namespace baton::http::http2 {
 
@@ -45,11 +46,6 @@ bool isForbidden(HeaderName id, std::string_view value) {
   }
 }
 
-// What ends an authority in a URI (RFC 3986 3.2), and the backslash that some readers take for a slash.
-bool endsAuthority(char c) {
-  return c == '/' || c == '?' || c == '#' || c == '\\';
-}
-
 bool printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
@@ -72,9 +68,7 @@ std::string_view checkRequest(HeaderMap& request) {
   }
   if (authority.empty()) return "http2.missing_authority";
   if (authority.find('@') != std::string_view::npos) return "http2.userinfo_in_authority";
-  if (!printable(authority) || std::any_of(authority.begin(), authority.end(), endsAuthority)) {
-    return "http2.invalid_authority";
-  }
+  if (!isAuthority(authority)) return "http2.invalid_authority";
   if (connect && !request.has(HeaderName::kProtocol)) {
     if (request.has(HeaderName::kPath) || request.has(HeaderName::kScheme)) return "http2.connect_with_path";
     return {};

@@ -78,6 +78,12 @@ Session::Session(Side side, Role& role, event::Loop& loop, ByteSink& sink, Codec
   nghttp2_option_set_peer_max_concurrent_streams(option, 100);
   // FloodGuard counts resets, and says why the connection ends.
   nghttp2_option_set_stream_reset_rate_limit(option, kUnlimited, kUnlimited);
+  if (side == Side::kClient) {
+    // nghttp2 tells of frames of unknown types when it is to receive them. A client's frames are seen by FrameScanner.
+    for (int type = NGHTTP2_CONTINUATION + 1; type <= 0xff; ++type) {
+      nghttp2_option_set_user_recv_extension_type(option, static_cast<uint8_t>(type));
+    }
+  }
   const auto make = side == Side::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   const int failed = make(&session_, Callbacks::table(), this, option, sessionMemory());
   nghttp2_option_del(option);

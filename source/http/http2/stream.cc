@@ -233,6 +233,11 @@ void Stream::reset(StreamReset reason) {
     return;
   }
   receiver_ = nullptr;
+  if (server && headers_sent_ && !closed_) {
+    // What was said before goes first: nghttp2 drops HEADERS that wait behind a RST_STREAM.
+    session_.flush();
+    if (closed_) return;  // and released: the end of the stream was among it
+  }
   if (!closed_ && id_ != 0) {
     fail(answered ? static_cast<uint32_t>(NGHTTP2_NO_ERROR) : errorCodeOf(reason, session_.side()), reason, {});
     // The place of the stream is free for another when this call returns.
@@ -387,7 +392,9 @@ void Stream::onClosed(uint32_t error_code) {
   send_buffer_.clear();
   direct_ = {};
   if (receiver_ == nullptr) return session_.release(*this);
-  if (end_received_ && !remote_ended_ && (local_ended_ || error_code == NGHTTP2_NO_ERROR)) {
+  // A response that is complete stays one, whatever the server says after it; a request that is taken back does not.
+  const bool reset_by_server = session_.side() == Session::Side::kClient && remote_reset_code_;
+  if (end_received_ && !remote_ended_ && (local_ended_ || error_code == NGHTTP2_NO_ERROR || reset_by_server)) {
     return;  // complete, but the receiver has yet to take it
   }
   if (remote_reset_code_) {

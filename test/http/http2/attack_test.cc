@@ -18,6 +18,12 @@ size_t repeat(ServerHarness& server, size_t most, Piece&& piece) {
   return most;
 }
 
+std::string repeated(const std::string& piece, size_t times) {
+  std::string all;
+  for (size_t i = 0; i < times; ++i) all += piece;
+  return all;
+}
+
 void expectCalm(const ServerHarness& server, std::string_view details) {
   EXPECT_EQ(server.last.status, DispatchStatus::kProtocolError);
   EXPECT_EQ(server.goaway(), H2Error::kEnhanceYourCalm);
@@ -276,6 +282,43 @@ TEST(Http2Attack, UnknownFrames) {
   server.start();
   EXPECT_LE(repeat(server, 1000, [](size_t) { return h2Frame(0xee, 0, 0, "x"); }), 101u);
   expectCalm(server, "http2.too_many_glitches");
+}
+
+// The other side: what a server does to the proxy.
+TEST(Http2Attack, UnknownFramesOfAServer) {
+  for (const uint8_t type : {uint8_t{0x0a}, uint8_t{0x10}, uint8_t{0xee}, uint8_t{0xff}}) {
+    ClientHarness client;
+    client.start();
+    client.open();
+    EXPECT_EQ(client.send(repeated(h2Frame(type, 0, 0, "x") + h2Frame(type, 0xff, 1, ""), 50)), DispatchStatus::kOk);
+    EXPECT_EQ(client.send(h2Frame(type, 0, 0, "x")), DispatchStatus::kProtocolError);
+    EXPECT_EQ(client.codec->errorDetails(), "http2.too_many_glitches");
+    EXPECT_EQ(client.stats.glitches_flood.value(), 1u);
+    EXPECT_TRUE(client.streams[0].reset.has_value());
+  }
+}
+
+TEST(Http2Attack, PriorityFloodOfAServer) {
+  ClientHarness client;
+  client.start();
+  client.open();
+  EXPECT_EQ(client.send(repeated(h2Priority(1, 0), 200)), DispatchStatus::kOk);
+  EXPECT_EQ(client.send(h2Priority(1, 0)), DispatchStatus::kProtocolError);
+  EXPECT_EQ(client.codec->errorDetails(), "http2.inbound_priority_frames_flood");
+  EXPECT_EQ(client.stats.inbound_priority_frames_flood.value(), 1u);
+}
+
+TEST(Http2Attack, WhatAServerHadSentForAStreamThatWeGaveUpIsNotItsFault) {
+  ClientHarness client;
+  client.start();
+  const std::string window = repeated("123456789abcdef0", 4096);
+  for (uint32_t id = 1; id < 800; id += 2) {
+    client.open().sender->reset(StreamReset::kLocalReset);
+    client.turn();
+    for (size_t at = 0; at < window.size(); at += 16'384) {
+      ASSERT_EQ(client.send(h2Data(id, window.substr(at, 16'384), false)), DispatchStatus::kOk) << id;
+    }
+  }
 }
 
 TEST(Http2Attack, HpackBomb) {
