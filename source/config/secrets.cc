@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -146,12 +147,8 @@ class SecretResolver {
   }
 
   void reportName(std::string_view field, std::string_view message) {
-    if (field.empty()) {
-      const Path::In leaf(v_.path, "name");
-      v_.error(message);
-      return;
-    }
-    const Path::In in(v_.path, field);
+    std::optional<Path::In> in;
+    if (!field.empty()) in.emplace(v_.path, field);
     const Path::In leaf(v_.path, "name");
     v_.error(message);
   }

@@ -25,6 +25,8 @@ CASES = {  # path: (policy, answer of the upstream)
     "user": ({}, response(302, location="http://user@other.test/end")),
     "space": ({}, response(302, location="http://other.test/end HTTP/1.1")),
     "no-host": ({}, response(302, location="http:///end")),
+    "bad-port": ({}, response(302, location="http://other.test:70000/end")),
+    "bad-host": ({}, response(302, location="http://other.test%zz/end")),
     "tls": ({}, response(302, location="https://other.test/end")),
     "no-route": ({}, response(302, location="http://nowhere.test/end")),
     "none": ({"max_internal_redirects": 0}, response(302, location="http://other.test/end")),
@@ -126,7 +128,7 @@ def test_a_body_that_was_not_kept_is_not_sent_again(following):
 @pytest.mark.parametrize("name,stat", [
     ("other-status", None), ("off", None), ("no-location", "failed"), ("relative", "bad_location"),
     ("other-scheme", "bad_location"), ("user", "bad_location"), ("space", "bad_location"), ("no-host", "bad_location"),
-    ("tls", "unsafe_scheme"), ("no-route", "no_route"), ("none", "too_many_redirects")])
+    ("bad-port", "bad_location"), ("bad-host", "bad_location"), ("tls", "unsafe_scheme"), ("no-route", "no_route"), ("none", "too_many_redirects")])
 def test_what_can_not_be_followed_is_the_clients(following, name, stat):
     before = following.stats()
     answer = ask(following, name)

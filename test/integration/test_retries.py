@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from conftest import (H2, bootstrap, cluster, free_port, http_filter, listener, request, wait_for)
+from conftest import H2, Baton, bootstrap, cluster, free_port, http_filter, listener, request, wait_for
 from scripted_server import Close, Hang, Reset, ScriptedServer, response, scripted  # noqa: F401
 
 GRPC = {"content_type": "application/grpc"}
@@ -104,7 +104,6 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def retries(tmp_path_factory):
-    from conftest import Baton
     directory = tmp_path_factory.mktemp("retries")
     server = ScriptedServer()
     routes = []

@@ -30,7 +30,7 @@ std::optional<Url> parseUrl(std::string_view text) {
   text.remove_prefix(colon + 3);
   const size_t end = text.find_first_of("/?#");
   const std::string_view authority = text.substr(0, end);
-  if (http::hostOf(authority).empty() || authority.find_first_of("@\\") != std::string_view::npos) return std::nullopt;
+  if (!http::isAuthority(authority)) return std::nullopt;
   url.authority = authority;
   std::string_view path = end == std::string_view::npos ? std::string_view() : text.substr(end);
   path = path.substr(0, path.find('#'));

@@ -84,11 +84,11 @@ bool RetryState::wantsResponse(const HeaderMap& headers) const {
 
 RetryState::Verdict RetryState::onResponse(const HeaderMap& headers, upstream::WorkerCluster& cluster,
                                            upstream::Priority priority, const base::Runtime& runtime,
-                                           base::WallTime now) {
+                                           const base::Clock& clock) {
   const Verdict verdict = decide(wantsResponse(headers), cluster, priority, runtime);
   if (verdict != Verdict::kRetry || policy_ == nullptr) return verdict;
   for (const ResetHeader& header : policy_->reset_headers) {
-    const auto wait = header.wait(headers, now);
+    const auto wait = header.wait(headers, clock.wall());
     if (!wait || *wait > policy_->longest_reset || wait->count() == 0) continue;
     asked_wait_ = wait;
     break;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/clock.h"
 #include "source/base/random.h"
 #include "source/base/runtime.h"
 #include "source/http/codec.h"
@@ -30,7 +31,7 @@ class RetryState {
     kNoCapacity,  // ... if the circuit breaker allowed it
   };
   Verdict onResponse(const http::HeaderMap& headers, upstream::WorkerCluster& cluster, upstream::Priority priority,
-                     const base::Runtime& runtime, base::WallTime now);
+                     const base::Runtime& runtime, const base::Clock& clock);
   Verdict onPoolFailure(upstream::PoolFailure failure, upstream::WorkerCluster& cluster, upstream::Priority priority,
                         const base::Runtime& runtime);
   // `request_sent`: some of it may have reached the server. Timeouts of a try count as resets by us.

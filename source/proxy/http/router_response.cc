@@ -141,7 +141,7 @@ void Router::onUpstreamHeaders(HeaderMap&& headers, bool end_of_stream) {
   const int status = headers.status();
   if (retry_) {
     const auto verdict = retryCounts() ? retry_->onResponse(headers, *cluster_, action_->priority, *worker_.runtime,
-                                                            worker_.loop.clock().wall())
+                                                            worker_.loop.clock())
                                        : RetryState::Verdict::kNo;
     if (verdict == RetryState::Verdict::kRetry) {
       cluster_->info().stats.retried.charge(status);
