@@ -1,9 +1,13 @@
-// A connection manager between a client and an upstream that do one thing after another as the input says, on a
-// simulated clock: bytes in pieces, answers, resets, watermarks, time, the end of the connection. Whatever they do,
-// requests and answers are paired, and nothing is left at the end.
+// A connection manager between a client, of HTTP/1.1 or HTTP/2, and an upstream that do one thing after another as the
+// input says, on a simulated clock: bytes in pieces, answers, resets, watermarks, time, the end of the connection.
+// Whatever they do, requests and answers are paired, each answer is one message, and nothing is left at the end.
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "source/base/strings.h"
 #include "test/fuzz/fuzz_target.h"
 #include "test/support/http_rig.h"
 
@@ -25,6 +29,109 @@ constexpr std::string_view kRequests[] = {
     "\r\n",
 };
 
+// Reads answers of HTTP/1.1 one after another, as a client would that does not know what it asked: an answer that lacks
+// some of its body must be the last.
+class Http1Answers {
+ public:
+  explicit Http1Answers(std::string_view bytes) : left_(bytes) {
+    while (!left_.empty() && readOne()) {
+    }
+  }
+  size_t finals() const { return finals_; }
+
+ private:
+  // False at the end of what was received.
+  bool readOne() {
+    const size_t end = left_.find("\r\n\r\n");
+    if (end == std::string_view::npos) return false;
+    const std::string_view head = left_.substr(0, end + 2);
+    left_.remove_prefix(end + 4);
+    fuzzCheck(head.starts_with("HTTP/1.1 "), "an answer that is none, or more than one");
+    const int status = base::parseNumber<int>(head.substr(9, 3)).value_or(0);
+    fuzzCheck(status >= 100 && status < 600, "no status");
+    if (status < 200 && status != 101) return true;
+    ++finals_;
+    if (status == 101) return false;  // the rest is the tunnel's
+    if (status == 204 || status == 304) return true;
+    if (head.find("\r\ntransfer-encoding: chunked\r\n") != std::string_view::npos) return readChunks();
+    const size_t length = head.find("\r\ncontent-length: ");
+    if (length == std::string_view::npos) return false;  // until the end
+    const std::string_view number = head.substr(length + 18, head.find('\r', length + 18) - length - 18);
+    return skip(base::parseNumber<size_t>(number).value_or(0));
+  }
+
+  bool readChunks() {
+    while (true) {
+      const size_t end = left_.find("\r\n");
+      if (end == std::string_view::npos) return false;
+      const std::string size(left_.substr(0, end));
+      fuzzCheck(!size.empty() && size.size() < 8 && size.find_first_not_of("0123456789abcdef") == std::string::npos,
+                "a chunk without its size");
+      left_.remove_prefix(end + 2);
+      const size_t bytes = std::stoul(size, nullptr, 16);
+      if (bytes == 0) break;
+      if (!skip(bytes + 2)) return false;
+    }
+    while (true) {
+      const size_t end = left_.find("\r\n");
+      if (end == std::string_view::npos) return false;
+      left_.remove_prefix(end + 2);
+      if (end == 0) return true;
+    }
+  }
+
+  bool skip(size_t bytes) {
+    if (bytes > left_.size()) return false;
+    left_.remove_prefix(bytes);
+    return true;
+  }
+
+  std::string_view left_;
+  size_t finals_ = 0;
+};
+
+// RFC 9113 8.1: what comes on a stream is one answer, and nothing after its end but a reset.
+void checkHttp2Answers(const std::vector<H2ReadFrame>& frames) {
+  struct Answer {
+    bool final = false;
+    bool ended = false;
+    bool reset = false;
+    bool tunnel = false;
+    std::optional<size_t> length;
+    size_t body = 0;
+  };
+  std::map<uint32_t, Answer> answers;
+  for (const H2ReadFrame& frame : frames) {
+    if (frame.stream == 0 || frame.type == H2Type::kWindowUpdate) continue;
+    Answer& answer = answers[frame.stream];
+    fuzzCheck(!answer.reset, "a frame after the reset of its stream");
+    if (frame.type == H2Type::kRstStream) {
+      answer.reset = true;
+      continue;
+    }
+    fuzzCheck(!answer.ended, "a frame after the end of its stream");
+    answer.ended = frame.endStream();
+    if (frame.type == H2Type::kHeaders) {
+      const std::string status = frame.field(":status");
+      fuzzCheck(status.empty() == answer.final, "two heads, or trailers before one");
+      if (status.starts_with('1')) {
+        fuzzCheck(!answer.ended, "an interim answer that ends the stream");
+      } else if (!status.empty()) {
+        answer.final = true;
+        if (const std::string length = frame.field("content-length"); !length.empty() && !answer.ended) {
+          answer.length = base::parseNumber<size_t>(length);
+        }
+      } else {
+        fuzzCheck(answer.ended, "trailers that do not end the stream");
+      }
+    } else {
+      fuzzCheck(frame.type == H2Type::kData && answer.final, "data before the head");
+      answer.body += frame.payload.size();
+    }
+    if (answer.ended && answer.length) fuzzCheck(*answer.length == answer.body, "another length than it says");
+  }
+}
+
 class Rig final : public HttpRig {
  public:
   void TestBody() override {}
@@ -36,7 +143,10 @@ class Rig final : public HttpRig {
     if ((bits & 2) != 0) config.stream_idle_timeout = api::Milliseconds(50);
     if ((bits & 4) != 0) config.request_timeout = api::Milliseconds(80);
     if ((bits & 8) != 0) config.common_http_protocol_options.max_requests_per_connection = 2;
-    if ((bits & 16) != 0) config.upgrade_configs.emplace_back().upgrade_type = "websocket";
+    if ((bits & 16) != 0) {
+      config.upgrade_configs.emplace_back().upgrade_type = "websocket";
+      config.http2_protocol_options.allow_connect = true;
+    }
     api::Route& route = addRoute("/", "web");
     if ((bits & 32) != 0) route.route->timeout = api::Milliseconds(100);
     if ((bits & 64) != 0) {
@@ -44,19 +154,35 @@ class Rig final : public HttpRig {
       route.route->retry_policy->retry_on = "5xx,reset,connect-failure";
       route.route->retry_policy->num_retries = 2;
     }
-    start();
+    http2_ = (bits & 128) != 0;
+    if (http2_) {
+      startHttp2();
+      write(h2SettingsAck());
+    } else {
+      start();
+    }
     for (int steps = 0; !from.empty() && steps < 200; ++steps) step(from);
     finish();
   }
 
  private:
-  // Of the upstream's streams the newest is played; one that has said all, or is over, does nothing any more.
+  // What was played on a stream of the upstream's.
+  struct Played {
+    bool headed = false;  // its response has begun
+    bool silent = false;  // and is complete
+  };
+
+  // The stream that is played, one of the newest; one that has said all, or is over, does nothing any more.
   FakeStream* stream() {
-    if (web().requests() == 0 || web().last().over() || &web().last() == silent_) return nullptr;
-    return &web().last();
+    if (back_ >= web().requests()) return nullptr;
+    FakeStream& chosen = *web().streams[web().requests() - 1 - back_];
+    return chosen.over() || played_[&chosen].silent ? nullptr : &chosen;
   }
   // The same when its response has begun.
-  FakeStream* headed() { return stream() == headed_ ? headed_ : nullptr; }
+  FakeStream* headed() {
+    FakeStream* const chosen = stream();
+    return chosen != nullptr && played_[chosen].headed ? chosen : nullptr;
+  }
 
   void step(FuzzInput& from) {
     const uint8_t what = from.byte();
@@ -64,7 +190,11 @@ class Rig final : public HttpRig {
     switch (what & 15) {
       case 0:
       case 1:
-        write(kRequests[how % std::size(kRequests)]);
+        if (http2_) {
+          writeFrame(how);
+        } else {
+          write(kRequests[how % std::size(kRequests)]);
+        }
         break;
       case 2:
         write(from.text(how));
@@ -89,7 +219,7 @@ class Rig final : public HttpRig {
         if (stream() != nullptr) stream()->drained();
         break;
       case 9:
-        web().next.push_back(
+        meetNext(
             {static_cast<FakeCluster::Outcome::Kind>(how % 4), static_cast<upstream::PoolFailure>(how % 5), "reason"});
         break;
       case 10:
@@ -108,15 +238,70 @@ class Rig final : public HttpRig {
         client->endWrite();
         break;
       default:
-        received();
+        back_ = how % 4;
         break;
     }
     settle();
   }
 
+  void meetNext(const FakeCluster::Outcome& outcome) {
+    const auto waits = [](const FakeCluster::Outcome& one) { return one.kind == FakeCluster::Outcome::Kind::kWait; };
+    // The fake has room for one that waits.
+    const bool full = web().waiting() || std::ranges::any_of(web().next, waits);
+    if (!waits(outcome) || !full) web().next.push_back(outcome);
+  }
+
   void write(std::string_view bytes) {
     // The other side may have closed, and a full socket takes less.
     client->send(bytes);
+  }
+
+  void writeFrame(uint8_t how) {
+    const auto begin = [this](const H2Fields& fields, bool end) {
+      stream_id_ = next_id_;
+      next_id_ += 2;
+      write(h2Headers(stream_id_, fields, end));
+    };
+    switch (how) {
+      case 0:
+        return begin(h2Get(), true);
+      case 1:
+        return begin(h2Post(), false);
+      case 2:
+        return begin(h2Post("/s/m", {{"content-type", "application/grpc"}, {"te", "trailers"}}), false);
+      case 3:
+        return write(h2Data(stream_id_, "hello", false));
+      case 4:
+        return write(h2Data(stream_id_, "hello", true));
+      case 5:
+        return write(h2Headers(stream_id_, {{"x-t", "1"}}, true));
+      case 6:
+        return write(h2RstStream(stream_id_, H2Error::kCancel));
+      case 7:
+        return write(h2WindowUpdate(stream_id_, 100'000) + h2WindowUpdate(0, 100'000));
+      case 8:
+        return write(h2Settings({{4, 0}}));
+      case 9:
+        return write(h2Settings({{4, 65'535}}));
+      case 10:
+        return write(h2Ping("12345678"));
+      case 11:
+        return write(h2Data(stream_id_, "", false));
+      case 12:
+        return begin(h2Get("/", {{"connection", "close"}}), true);
+      case 13:
+        return begin({{":method", "CONNECT"},
+                      {":protocol", "websocket"},
+                      {":scheme", "http"},
+                      {":path", "/u"},
+                      {":authority", "a"}},
+                     false);
+      case 14:
+        return write(h2Goaway(0, H2Error::kNoError));
+      default:
+        if (stream_id_ > 2) stream_id_ -= 2;
+        break;
+    }
   }
 
   void answerHead(uint8_t how) {
@@ -125,28 +310,34 @@ class Rig final : public HttpRig {
     const int status = kStatuses[how & 7];
     // The codec lets nobody switch who was not asked to.
     if (status == 101 && stream()->header("upgrade").empty()) return;
-    headed_ = stream();
+    FakeStream& answering = *stream();
     const bool end = status != 101 && (how & 8) != 0;
-    if (end) silent_ = headed_;
-    headed_->respondHeaders(status, end);
+    played_[&answering] = {.headed = true, .silent = end};
+    answering.respondHeaders(status, end);
   }
 
   void answerData(uint8_t how) {
     FakeStream* answering = headed();
     if (answering == nullptr) return;
     const bool end = (how & 1) != 0;
-    if (end) silent_ = answering;
+    played_[answering].silent = end;
     answering->respondData(std::string(how * 100u, 'x'), end);
   }
 
   void answerTrailers() {
     FakeStream* answering = headed();
     if (answering == nullptr) return;
-    silent_ = answering;
+    played_[answering].silent = true;
     answering->respondTrailers({{"x-t", "1"}});
   }
 
   void finish() {
+    if (http2_) {
+      checkHttp2Answers(frames());
+    } else {
+      fuzzCheck(Http1Answers(received()).finals() <= counter("http.test.downstream_rq_total"),
+                "more answers than requests");
+    }
     client->close();
     settle();
     advance(std::chrono::minutes(30));
@@ -160,8 +351,11 @@ class Rig final : public HttpRig {
     fuzzCheck(counter("http.test.downstream_rq_total") == log.size(), "a request without a line in the log");
   }
 
-  FakeStream* headed_ = nullptr;  // whose response has begun
-  FakeStream* silent_ = nullptr;  // whose response was complete
+  bool http2_ = false;
+  uint32_t next_id_ = 1;
+  uint32_t stream_id_ = 1;  // of the client's, the one that its frames are for
+  size_t back_ = 0;         // of the upstream's, the one that is played; 0: the newest
+  std::map<FakeStream*, Played> played_;
 };
 
 }  // namespace
