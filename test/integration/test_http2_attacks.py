@@ -45,6 +45,9 @@ def flooded(process, flood):
     if flood == "WINDOW_UPDATE":  # Its limit is a multiple of the DATA frames that were sent.
         client.send(get())
         client.answered()
+    if flood in ("MadeYouReset", "malformed requests"):  # So that streams above the limit are not what ends it.
+        client.send_apart(FLOODS[flood][0])
+        return client
     client.send(FLOODS[flood][0])
     return client
 
