@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,8 +19,9 @@ const MessageDescription& describe(const Empty*);
 
 // JSON with the order of members kept. Integers are kept apart from other numbers so that they print as they were.
 struct Value {
+  struct Member;
   using List = std::vector<Value>;
-  using Object = std::vector<std::pair<std::string, Value>>;
+  using Object = std::vector<Member>;
 
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Object> data;
 
@@ -31,6 +32,12 @@ struct Value {
   const std::string* string() const { return std::get_if<std::string>(&data); }
   const List* list() const { return std::get_if<List>(&data); }
   const Object* object() const { return std::get_if<Object>(&data); }
+};
+
+// Not a std::pair: an overload that looks at one would need its Value complete inside of Value itself.
+struct Value::Member {
+  std::string name;
+  Value value;
 };
 
 }  // namespace baton::api

@@ -63,9 +63,9 @@ void appendValue(const api::Value& value, std::string& out) {
     for (const auto& member : *object) {
       if (&member != &object->front()) out += ',';
       out += '"';
-      appendJson(member.first, out);
+      appendJson(member.name, out);
       out += "\":";
-      appendValue(member.second, out);
+      appendValue(member.value, out);
     }
     out += '}';
   } else {

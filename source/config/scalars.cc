@@ -186,7 +186,7 @@ api::Value parseValue(const Node& node) {
       api::Value::Object object;
       object.reserve(node.children.size() / 2);
       for (size_t i = 0; i + 1 < node.children.size(); i += 2) {
-        object.emplace_back(node.children[i]->scalar, parseValue(*node.children[i + 1]));
+        object.push_back({node.children[i]->scalar, parseValue(*node.children[i + 1])});
       }
       return {std::move(object)};
     }

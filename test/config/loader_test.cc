@@ -508,11 +508,11 @@ TEST(Loader, FreeFormValuesKeepTheirTypes) {
 layered_runtime: {layers: [{name: a, static_layer: {a: 1, b: 1.5, c: true, d: "1", e: {f: [x, null]}}}]}
 )");
   const auto& object = *bootstrap->layered_runtime->layers.at(0).static_layer->object();
-  EXPECT_EQ(*object.at(0).second.integer(), 1);
-  EXPECT_EQ(*object.at(1).second.number(), 1.5);
-  EXPECT_EQ(*object.at(2).second.boolean(), true);
-  EXPECT_EQ(*object.at(3).second.string(), "1");
-  const auto& list = *object.at(4).second.object()->at(0).second.list();
+  EXPECT_EQ(*object.at(0).value.integer(), 1);
+  EXPECT_EQ(*object.at(1).value.number(), 1.5);
+  EXPECT_EQ(*object.at(2).value.boolean(), true);
+  EXPECT_EQ(*object.at(3).value.string(), "1");
+  const auto& list = *object.at(4).value.object()->at(0).value.list();
   EXPECT_EQ(*list.at(0).string(), "x");
   EXPECT_TRUE(list.at(1).isNull());
 }
