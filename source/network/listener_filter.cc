@@ -161,7 +161,7 @@ std::shared_ptr<const api::Metadata> metadataOf(const std::vector<std::pair<uint
   auto metadata = std::make_shared<api::Metadata>();
   for (auto& [name, values] : found) {
     api::Value::Object object;
-    for (auto& [key, text] : values) object.emplace_back(key, api::Value{std::move(text)});
+    for (auto& [key, text] : values) object.push_back({key, api::Value{std::move(text)}});
     metadata->filter_metadata.emplace(name, api::Value{std::move(object)});
   }
   return metadata;
