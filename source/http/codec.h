@@ -110,6 +110,7 @@ class ByteSink {
 
 enum class DispatchStatus {
   kOk,
+  kYielded,        // enough for one turn of the loop: call dispatch() again in the next, with the rest
   kPaused,         // a stream or the codec does not want more now; call dispatch() again after onDispatchResumed()
   kProtocolError,  // the connection must be closed after what is buffered is sent (see errorDetails())
 };

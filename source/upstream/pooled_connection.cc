@@ -126,6 +126,7 @@ size_t PooledConnection::onData(std::string_view bytes, bool end_of_stream) {
     consumed = result.consumed;
     switch (result.status) {
       case http::DispatchStatus::kOk:
+      case http::DispatchStatus::kYielded:  // no client's codec does
         break;
       case http::DispatchStatus::kPaused:
         if (!reading_paused_) {

@@ -74,6 +74,30 @@ def test_pipelined_requests_are_answered_in_order(proxy):
     assert positions == sorted(positions)
 
 
+@pytest.mark.parametrize("at_once", (1, 8, 100_000))
+@pytest.mark.parametrize("half_close", (False, True))
+def test_thousands_of_pipelined_requests_that_we_answer_ourselves_lose_none(baton, at_once, half_close):
+    process = baton({**bootstrap([listener("web", http_filter([{"match": {"prefix": "/"},
+                                                                "direct_response": {"status": 200}}]))]),
+                     "layered_runtime": {"layers": [{"name": "base", "static_layer":
+                                                     {"http.max_requests_per_io_cycle": at_once}}]}})
+    requests = b"GET /p HTTP/1.1\r\nhost: a\r\n\r\n" * 5000
+    with socket.create_connection(("127.0.0.1", process.port("web")), timeout=DEADLINE) as client:
+        # Answers are read meanwhile: a client that only writes is made to wait.
+        writer = threading.Thread(target=lambda: (client.sendall(requests),
+                                                  client.shutdown(socket.SHUT_WR) if half_close else None))
+        writer.start()
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK\r\n") < 5000:
+            piece = client.recv(1 << 16)
+            assert piece, answers.count(b"HTTP/1.1 200 OK\r\n")
+            answers += piece
+        writer.join()
+        if half_close:
+            assert client.recv(1) == b""
+    wait_for(lambda: process.stat("http.test.downstream_rq_2xx") == 5000, "all are counted")
+
+
 def test_head_has_no_body(proxy):
     answer = raw(proxy.web, b"HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")

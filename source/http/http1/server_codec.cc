@@ -14,7 +14,11 @@ DispatchResult Http1ServerCodec::dispatch(std::string_view bytes) {
   dispatching_ = bytes_wait_ = true;
   paused_ = false;
   size_t consumed = 0;
+  const uint64_t streams_before = stream_id_;
+  bool yields = false;
   for (bool progress = true; progress && consumed < bytes.size() && !blocked();) {
+    yields = stream_id_ - streams_before >= most_at_once_ && receiver_ == nullptr && input_ == Input::kHead;
+    if (yields) break;
     const std::string_view rest = bytes.substr(consumed);
     if (input_ == Input::kIgnored) {
       consumed = bytes.size();
@@ -31,7 +35,9 @@ DispatchResult Http1ServerCodec::dispatch(std::string_view bytes) {
     bytes_wait_ = consumed < bytes.size();
     paused_ = bytes_wait_ || pauses_ > 0;
   }
+  if (yields) bytes_wait_ = true;
   if (input_ended_ && !bytes_wait_) finishInput();
+  if (yields) return {DispatchStatus::kYielded, consumed};
   return {paused_ ? DispatchStatus::kPaused : DispatchStatus::kOk, consumed};
 }
 

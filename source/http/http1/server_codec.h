@@ -9,6 +9,7 @@
 // as needed. A response with `connection: close` closes the connection after it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "source/http/codec.h"
@@ -23,6 +24,10 @@ class Http1ServerCodec final : public Codec, private StreamSender {
  public:
   // `settings` and `stats` must outlive the codec.
   Http1ServerCodec(ByteSink& sink, ServerCodecHandler& handler, const Http1Settings& settings, const Http1Stats& stats);
+
+  // How many requests one dispatch() takes at most before it yields, so that a client with many small ones in one piece
+  // does not keep the others waiting.
+  void limitRequestsAtOnce(uint64_t most) { most_at_once_ = std::max<uint64_t>(most, 1); }
 
   // Of the request that was read last: HTTP/1.1 until there is one.
   Protocol protocol() const override { return http_10_ ? Protocol::kHttp10 : Protocol::kHttp11; }
@@ -82,6 +87,7 @@ class Http1ServerCodec final : public Codec, private StreamSender {
   uint64_t stream_id_ = 0;
   uint64_t head_bytes_received_ = 0;
   uint64_t bytes_received_ = 0;
+  uint64_t most_at_once_ = UINT64_MAX;
   int pauses_ = 0;
   Http1Error error_ = Http1Error::kNone;
   Input input_ = Input::kHead;

@@ -12,6 +12,9 @@ using Api = api::HttpConnectionManager;
 
 namespace {
 
+// Of one HTTP/1 client in one turn of the loop; others have theirs before the next.
+constexpr uint64_t kRequestsPerTurn = 8;
+
 // RFC 9113 3.4.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -67,7 +70,9 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
     return end_of_stream ? bytes.size() : 0;
   }
   size_t consumed = 0;
-  if (!bytes.empty()) {
+  if (yielded_at_turn_ == worker_.loop.turn()) {
+    offerRestNextTurn();
+  } else if (!bytes.empty()) {
     const http::DispatchResult result = codec_->dispatch(bytes);
     if (closing_) return bytes.size();
     if (result.status == http::DispatchStatus::kProtocolError) {
@@ -82,12 +87,22 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
       reading_paused_ = true;
       connection_.pauseReading();
     }
+    if (result.status == http::DispatchStatus::kYielded) {
+      yielded_at_turn_ = worker_.loop.turn();
+      offerRestNextTurn();
+    }
   }
   if (end_of_stream) {
     codec_->onEndOfInput();
     if (!closing_) expectGoneClient();
   }
   return closing_ ? bytes.size() : consumed;
+}
+
+// What onData() leaves is offered again when reading is resumed.
+void ConnectionManager::offerRestNextTurn() {
+  connection_.pauseReading();
+  connection_.resumeReading();
 }
 
 bool ConnectionManager::chooseCodec(std::string_view bytes) {
@@ -129,7 +144,9 @@ void ConnectionManager::makeCodec(http::Protocol protocol) {
     stats.downstream_cx_http2_total.add();
     stats.downstream_cx_http2_active.add();
   } else {
-    codec_ = std::make_unique<http::Http1ServerCodec>(sink_, *this, config_->http1, config_->http1_stats);
+    auto codec = std::make_unique<http::Http1ServerCodec>(sink_, *this, config_->http1, config_->http1_stats);
+    codec->limitRequestsAtOnce(worker_.runtime->integer("http.max_requests_per_io_cycle", kRequestsPerTurn));
+    codec_ = std::move(codec);
     stats.downstream_cx_http1_total.add();
     stats.downstream_cx_http1_active.add();
   }

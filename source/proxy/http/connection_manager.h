@@ -68,6 +68,7 @@ class ConnectionManager final : public network::Session,
 
   // False while more bytes are needed to tell.
   bool chooseCodec(std::string_view bytes);
+  void offerRestNextTurn();
   void makeCodec(http::Protocol protocol);
   bool isHttp2() const { return codec_ != nullptr && codec_->protocol() == http::Protocol::kHttp2; }
   void startDrain();
@@ -100,6 +101,7 @@ class ConnectionManager final : public network::Session,
   std::vector<std::pair<const void*, std::shared_ptr<void>>> filter_state_;
   uint64_t charged_received_ = 0;
   uint64_t charged_sent_ = 0;
+  uint64_t yielded_at_turn_ = UINT64_MAX;  // of the loop: the codec has taken enough in it
   uint32_t requests_ = 0;
   Drain drain_ = Drain::kNone;
   bool reading_paused_ = false;  // because the codec said so

@@ -201,6 +201,25 @@ TEST(Http1ServerCodec, AThousandPipelinedRequestsAnsweredAtOnceDoNotNest) {
   EXPECT_EQ(server.closes, 0);
 }
 
+TEST(Http1ServerCodec, SoManyRequestsAtOnceAsItIsToldAndTheRestInLaterTurns) {
+  Http1Server server;
+  server.codec.limitRequestsAtOnce(8);
+  std::string left;
+  for (int i = 0; i < 20; ++i) left += kGet;
+  for (const size_t taken : {8u, 16u}) {
+    const http::DispatchResult result = server.codec.dispatch(left);
+    EXPECT_EQ(result.status, http::DispatchStatus::kYielded);
+    left.erase(0, result.consumed);
+    EXPECT_EQ(server.exchanges.size(), taken);
+    // The client has ended its direction: what it sent before is answered all the same.
+    if (taken == 8) server.codec.onEndOfInput();
+    EXPECT_EQ(server.closes, 0);
+  }
+  EXPECT_EQ(server.codec.dispatch(left).status, http::DispatchStatus::kOk);
+  EXPECT_EQ(server.exchanges.size(), 20u);
+  EXPECT_EQ(server.closes, 1);
+}
+
 TEST(Http1ServerCodec, NoFurtherRequestIsReadWhileResponsesPileUp) {
   Http1Server server;
   server.codec.onConnectionAboveHighWatermark();
