@@ -111,8 +111,9 @@ admin::ServerInfo serverInfo(Server& server) {
   admin::ServerInfo info;
   info.version = version();
   info.state = adminState(server.state());
-  info.uptime_current_epoch_s = static_cast<uint64_t>(server.uptime().count());
-  info.uptime_all_epochs_s = info.uptime_current_epoch_s;
+  const auto seconds = [](std::chrono::milliseconds time) { return static_cast<uint64_t>(time.count() / 1000); };
+  info.uptime_current_epoch_s = seconds(server.uptime());
+  info.uptime_all_epochs_s = seconds(server.uptimeOfAllEpochs());
   info.hot_restart_version = options.restart.disabled ? "disabled" : hotRestartVersion(options);
   info.command_line_options = {{"base_id", std::to_string(server.generation().baseId())},
                                {"concurrency", std::to_string(options.concurrency)},

@@ -15,6 +15,7 @@ using hot_restart::Tag;
 
 constexpr std::string_view kTicketKeys = "tls.ticket_keys";
 constexpr std::string_view kTokenBuckets = "local_rate_limit.buckets";
+constexpr std::string_view kUptime = "server.uptime";
 constexpr std::string_view kHealthPrefix = "health/";
 // Of a host's entry: which of its marks are set.
 enum HealthBit : uint64_t { kFailedActive = 1, kFailedOutlier = 2, kDegraded = 4, kChecked = 8 };
@@ -143,6 +144,21 @@ void importState(const std::vector<StatePart>& parts, Configuration& configurati
     }
   }
   configuration.clusters().importHealth(health);
+}
+
+StatePart uptimePart(std::chrono::milliseconds uptime) {
+  Fields fields;
+  fields.add(Tag::kMilliseconds, static_cast<uint64_t>(uptime.count()));
+  return StatePart{std::string(kUptime), fields.encode()};
+}
+
+std::chrono::milliseconds uptimeOf(const std::vector<StatePart>& parts) {
+  for (const StatePart& part : parts) {
+    if (part.name != kUptime) continue;
+    const auto fields = Fields::decode(part.value);
+    return std::chrono::milliseconds(fields ? fields->number(Tag::kMilliseconds).value_or(0) : 0);
+  }
+  return std::chrono::milliseconds(0);
 }
 
 std::vector<hot_restart::StatValue> exportStatValues(stats::Store& store) {

@@ -52,6 +52,7 @@ Server::Server(Options options)
     : options_(std::move(options)),
       clock_(base::RealClock::instance()),
       start_time_(clock_.monotonic()),
+      first_start_time_(start_time_),
       main_loop_(clock_),
       phases_(clock_),
       drain_(clock_),
@@ -303,6 +304,7 @@ base::Result<void> Server::takeOverState() {
   auto parts = generation_->takeState();
   if (!parts) return parts.error();
   importState(*parts, *configuration_, clock_.monotonic());
+  first_start_time_ = std::min(start_time_, clock_.monotonic() - uptimeOf(*parts));
   return {};
 }
 
@@ -362,8 +364,12 @@ Server::State Server::state() const {
   return draining ? State::kDraining : state_;
 }
 
-std::chrono::seconds Server::uptime() const {
-  return std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() - start_time_);
+std::chrono::milliseconds Server::uptime() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - start_time_);
+}
+
+std::chrono::milliseconds Server::uptimeOfAllEpochs() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - first_start_time_);
 }
 
 std::vector<std::pair<std::string, std::string>> Server::listenerAddresses() const {
@@ -387,7 +393,7 @@ void Server::everyFlush() {
 }
 
 void Server::updateStats() {
-  stats_->uptime.set(uptime().count());
+  stats_->uptime.set(std::chrono::duration_cast<std::chrono::seconds>(uptimeOfAllEpochs()).count());
   stats_->state.set(envoyState(state()));
   stats_->hot_restart_epoch.set(static_cast<int64_t>(generation_->epoch()));
   stats_->hot_restart_generation.set(static_cast<int64_t>(generation_->epoch()) + 1);

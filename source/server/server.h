@@ -50,7 +50,9 @@ class Server final : private hot_restart::ParentServer {
   const hot_restart::Generation& generation() const { return *generation_; }
   proxy::ServerState& serverState() { return server_state_; }
   WorkerSet& workers() { return *workers_; }
-  std::chrono::seconds uptime() const;
+  std::chrono::milliseconds uptime() const;
+  // Since the first of the processes that handed over to one another.
+  std::chrono::milliseconds uptimeOfAllEpochs() const;
   // Where each listener really listens.
   std::vector<std::pair<std::string, std::string>> listenerAddresses() const;
   void failHealthCheck(bool fail);
@@ -109,6 +111,7 @@ class Server final : private hot_restart::ParentServer {
   const Options options_;
   const base::Clock& clock_;
   const base::MonotonicTime start_time_;
+  base::MonotonicTime first_start_time_;  // of the epochs before, too
   MainLoop main_loop_;
   std::unique_ptr<event::Signals> signals_;
   PhaseReporter phases_;

@@ -53,7 +53,9 @@ std::vector<hot_restart::HandedSocket> Server::duplicateSockets() {
 }
 
 std::vector<hot_restart::StatePart> Server::exportState() {
-  return server::exportState(*configuration_, clock_.monotonic());
+  auto parts = server::exportState(*configuration_, clock_.monotonic());
+  parts.push_back(uptimePart(uptimeOfAllEpochs()));
+  return parts;
 }
 
 std::vector<hot_restart::StatValue> Server::exportStats() {

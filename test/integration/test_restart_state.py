@@ -1,5 +1,6 @@
-"""What crosses a hot restart besides sockets and counters: session ticket keys, what is known of endpoints' health, and what
-is left in the buckets of local rate limits."""
+"""What crosses a hot restart besides sockets and counters: session ticket keys, what is known of endpoints' health, what is
+left in the buckets of local rate limits, and since when somebody has served."""
+import json
 import os
 import socket
 import subprocess
@@ -281,3 +282,22 @@ def test_tokens_for_connections_cross_too(baton, base_id, tcp_server):
     process = successor(baton, base_id, config, process, 1)
     assert [served() for _ in range(4)] == [True, True, False, False]
     assert process.stat("local_rate_limit.limit.rate_limited") == 2
+
+
+def test_uptime_counts_from_the_first_of_all_epochs(baton, base_id, one):
+    config = bootstrap([listener("web", http_filter(forward_all("one")), port=free_port())], [one])
+    process = baton(config, *FAST, base_id=base_id, epoch=0)
+
+    def uptimes(of):
+        info = json.loads(of.admin("/server_info"))
+        return [int(info[name].removesuffix("s")) for name in ("uptime_all_epochs", "uptime_current_epoch")]
+
+    wait_for(lambda: uptimes(process)[1] >= 2, "two seconds of the first epoch")
+    assert len(set(uptimes(process))) == 1
+    child = successor(baton, base_id, config, process, 1)
+    all_epochs, current = uptimes(child)
+    assert all_epochs >= current + 2
+    assert child.stat("server.uptime") >= 2
+    grandchild = successor(baton, base_id, config, child, 2)
+    all_epochs, current = uptimes(grandchild)
+    assert all_epochs >= current + 2
