@@ -10,6 +10,11 @@
 namespace baton::http::http2 {
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kKeeps = false;
+#else
+constexpr bool kKeeps = true;
+#endif
 constexpr size_t kStep = 32;
 constexpr size_t kClasses = 16;               // larger blocks go to malloc(3) and back
 constexpr size_t kMostBytesKept = 64 * 1024;  // of each class
@@ -106,12 +111,8 @@ void* resize(void* memory, size_t size, void*) {
 }  // namespace
 
 nghttp2_mem* sessionMemory() {
-#ifdef __SANITIZE_ADDRESS__
-  return nullptr;
-#else
   static nghttp2_mem memory{nullptr, take, give, takeZeroed, resize};
-  return &memory;
-#endif
+  return kKeeps ? &memory : nullptr;
 }
 
 }  // namespace baton::http::http2
