@@ -85,13 +85,13 @@ void Stream::sendHeaders(const HeaderMap& headers, bool end_of_stream) {
   if (session_.side() == Session::Side::kClient) {
     submitRequest(headers);
   } else if (!closed_ && !reset_submitted_) {
+    HeaderMap translated;  // must outlive the block
     if (upgrade_.extended_connect && headers.status() == 101) {
-      HeaderMap translated = headers.clone();
+      translated = headers.clone();
       toExtendedConnectResponse(translated);
-      session_.flood_guard_.onPayload(fillBlock(translated, BlockKind::kResponse, block));
-    } else {
-      session_.flood_guard_.onPayload(fillBlock(headers, BlockKind::kResponse, block));
     }
+    const HeaderMap& sent = translated.empty() ? headers : translated;
+    session_.flood_guard_.onPayload(fillBlock(sent, BlockKind::kResponse, block));
     const nghttp2_data_provider provider = providerOf(*this);
     nghttp2_submit_response(session_.session_, id_, block.data(), block.size(), end_of_stream ? nullptr : &provider);
   }
