@@ -87,7 +87,8 @@ const MessageDescription& describe(const Bootstrap*) {
           field<&Bootstrap::stats_flush_interval>(
               "stats_flush_interval", "How often histograms are merged and sinks are fed.", {.min = 1, .max = 300000}),
           field<&Bootstrap::stats_flush_on_admin>(
-              "stats_flush_on_admin", "Merge histograms when the admin interface is asked for stats, not only then."),
+              "stats_flush_on_admin",
+              "Merge histograms when the admin interface is asked for stats, not at every interval."),
           field<&Bootstrap::use_tcp_for_dns_lookups>("use_tcp_for_dns_lookups", "Ask by TCP, not by UDP.",
                                                      {.deprecated = "typed_dns_resolver_config"}),
           field<&Bootstrap::dns_resolution_config>("dns_resolution_config", "Name servers and options.",

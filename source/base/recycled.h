@@ -1,6 +1,5 @@
 // Base of a type whose objects come and go with every request: the memory of those that have gone is kept, per thread,
-// for the next ones of the same type. `T` is the type itself and is not derived from. Under AddressSanitizer nothing is
-// kept, so that a use after the end is still seen.
+// for the next ones of the same type. `T` is the type itself and is not derived from.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +7,13 @@
 #include <utility>
 
 namespace baton::base {
+
+// Under AddressSanitizer nobody keeps memory of what has gone, so that a use after the end is still seen.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kKeepsMemory = false;
+#else
+inline constexpr bool kKeepsMemory = true;
+#endif
 
 template <typename T>
 class Recycled {
@@ -31,14 +37,8 @@ class Recycled {
   ~Recycled() = default;
 
  private:
-#ifdef __SANITIZE_ADDRESS__
-  static constexpr std::size_t kMostBytesKept = 0;
-#else
-  static constexpr std::size_t kMostBytesKept = 1024 * 1024;  // of each thread and type
-#endif
-  static constexpr std::size_t mostKept() {
-    return kMostBytesKept / sizeof(T);
-  }
+  static constexpr std::size_t kMostBytesKept = kKeepsMemory ? 1024 * 1024 : 0;  // of each thread and type
+  static constexpr std::size_t mostKept() { return kMostBytesKept / sizeof(T); }
 
   struct Free {
     Free* next;

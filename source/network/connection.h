@@ -122,6 +122,9 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void resumeReading();
   bool readingPaused() const { return read_pauses_ > 0; }
 
+  // Offers what onData() leaves of its bytes again in the next turn, though nothing more may come.
+  void offerNextTurn();
+
   void close(CloseType type);
 
   enum class State { kIdle, kConnecting, kHandshaking, kOpen, kClosing, kClosed };
@@ -179,7 +182,6 @@ class Connection final : private event::Watch::Handler, private event::EndOfTurn
   void dropInput();
   bool mayRead() const;
   void offerAgain();
-  void offerNextTurn();
 
   // Writes what is kept followed by `more`; keeps what the socket did not take.
   void writeOut(std::string_view more);

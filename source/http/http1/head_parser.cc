@@ -126,8 +126,7 @@ Http1Error HeadParser::parseLine(std::string_view line) {
 // What can be said before the end of the line is there; a whole line passes through here too, so that it makes no
 // difference in which pieces it came.
 Http1Error HeadParser::checkRequestLineStart(std::string_view line) const {
-  size_t method_size = 0;
-  while (method_size < line.size() && isTokenChar(line[method_size])) ++method_size;
+  const size_t method_size = tokenStart(line).size;
   if (method_size > kMaxMethodBytes) return Http1Error::kBadMethod;
   if (method_size == line.size()) return Http1Error::kNone;
   if (method_size == 0) return Http1Error::kBadMethod;

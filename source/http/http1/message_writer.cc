@@ -28,12 +28,14 @@ void appendNumber(std::string& out, uint64_t number, int base = 10) {
   out.append(digits, end);
 }
 
-void appendProperCase(std::string& out, std::string_view name) {
+// Returns the end of what it has written, like std::copy.
+char* copyInProperCase(std::string_view name, char* to) {
   bool start = true;
   for (const char c : name) {
-    out += start && c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    *to++ = start && c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
     start = c == '-';
   }
+  return to;
 }
 
 // Names and values of one head, in the spelling that the settings ask for.
@@ -43,14 +45,10 @@ class FieldWriter {
 
   // For names of ours and values that have been checked.
   void put(std::string_view name, std::string_view value) {
-    if (proper_case_) {
-      appendProperCase(out_, name);
-      out_.append(": ").append(value).append("\r\n");
-      return;
-    }
     const size_t start = out_.size();
     out_.resize(start + name.size() + value.size() + 4);
-    char* at = std::copy(name.begin(), name.end(), out_.data() + start);
+    char* at = out_.data() + start;
+    at = proper_case_ ? copyInProperCase(name, at) : std::copy(name.begin(), name.end(), at);
     *at++ = ':';
     *at++ = ' ';
     at = std::copy(value.begin(), value.end(), at);
@@ -58,10 +56,9 @@ class FieldWriter {
     *at = '\n';
   }
   void put(std::string_view name, uint64_t number) {
-    proper_case_ ? appendProperCase(out_, name) : void(out_.append(name));
-    out_.append(": ");
-    appendNumber(out_, number);
-    out_.append("\r\n");
+    char digits[20];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
+    put(name, std::string_view(digits, static_cast<size_t>(end - digits)));
   }
   // For what came from elsewhere.
   bool putChecked(HeaderName id, std::string_view name, std::string_view value) {

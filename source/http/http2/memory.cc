@@ -7,14 +7,11 @@
 #include <cstring>
 #include <utility>
 
+#include "source/base/recycled.h"
+
 namespace baton::http::http2 {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kKeeps = false;
-#else
-constexpr bool kKeeps = true;
-#endif
 constexpr size_t kStep = 32;
 constexpr size_t kClasses = 16;               // larger blocks go to malloc(3) and back
 constexpr size_t kMostBytesKept = 64 * 1024;  // of each class
@@ -112,7 +109,7 @@ void* resize(void* memory, size_t size, void*) {
 
 nghttp2_mem* sessionMemory() {
   static nghttp2_mem memory{nullptr, take, give, takeZeroed, resize};
-  return kKeeps ? &memory : nullptr;
+  return base::kKeepsMemory ? &memory : nullptr;
 }
 
 }  // namespace baton::http::http2

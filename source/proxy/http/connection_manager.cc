@@ -71,7 +71,7 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
   }
   size_t consumed = 0;
   if (yielded_at_turn_ == worker_.loop.turn()) {
-    offerRestNextTurn();
+    connection_.offerNextTurn();
   } else if (!bytes.empty()) {
     const http::DispatchResult result = codec_->dispatch(bytes);
     if (closing_) return bytes.size();
@@ -89,7 +89,7 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
     }
     if (result.status == http::DispatchStatus::kYielded) {
       yielded_at_turn_ = worker_.loop.turn();
-      offerRestNextTurn();
+      connection_.offerNextTurn();
     }
   }
   if (end_of_stream) {
@@ -97,12 +97,6 @@ size_t ConnectionManager::onData(std::string_view bytes, bool end_of_stream) {
     if (!closing_) expectGoneClient();
   }
   return closing_ ? bytes.size() : consumed;
-}
-
-// What onData() leaves is offered again when reading is resumed.
-void ConnectionManager::offerRestNextTurn() {
-  connection_.pauseReading();
-  connection_.resumeReading();
 }
 
 bool ConnectionManager::chooseCodec(std::string_view bytes) {

@@ -68,7 +68,6 @@ class ConnectionManager final : public network::Session,
 
   // False while more bytes are needed to tell.
   bool chooseCodec(std::string_view bytes);
-  void offerRestNextTurn();
   void makeCodec(http::Protocol protocol);
   bool isHttp2() const { return codec_ != nullptr && codec_->protocol() == http::Protocol::kHttp2; }
   void startDrain();

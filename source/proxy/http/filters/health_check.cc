@@ -79,7 +79,7 @@ class HealthCheckHttpFilter final : public HttpFilter {
     if (!asked_upstream_ || config_.cache_time.count() == 0) return;
     const int64_t until = (stream_.worker().loop.now() + config_.cache_time).time_since_epoch().count();
     config_.cached_status.store(headers.status(), std::memory_order_relaxed);
-    config_.cached_degraded.store(headers.has("x-envoy-degraded"), std::memory_order_relaxed);
+    config_.cached_degraded.store(headers.has(http::HeaderName::kXEnvoyDegraded), std::memory_order_relaxed);
     config_.cached_until_ns.store(until, std::memory_order_relaxed);
   }
 
